@@ -1,0 +1,102 @@
+"""One row per group and estimator: the boundary table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from explorer.analysis.boundary.base import Boundary, Problem, estimators
+from explorer.analysis.table import NEVER_GROUPED, constant, require, require_numeric, usable
+from explorer.errors import AnalysisError
+from explorer.theory import predicted_boundary
+
+DEPENDS_ON = ("dimension", "learning_rate", "surrogate_width", "optimizer", "schedule", "steps", "batch")
+COLUMNS = (
+    "estimator",
+    "critical",
+    "low",
+    "high",
+    "width",
+    "theory",
+    "seeds",
+    "note",
+    "mixed_low",
+    "mixed_high",
+    "extrapolated",
+    "settings",
+)
+
+
+def fit_boundary(
+    table: pd.DataFrame,
+    along: str = "sparsity",
+    by: Sequence[str] = (),
+    estimator: str | Sequence[str] = ("switch", "crossing"),
+    order: str = "localization",
+    loss: str = "loss",
+    seed: str = "seed",
+    start: str = "init",
+    size: str = "dimension",
+) -> pd.DataFrame:
+    """Where the phase changes along one axis, for every combination of the columns `by`.
+
+    Takes any frame with the columns that are named. Returns one row per group and estimator: the `by` columns,
+    `estimator`, `critical`, `low` and `high` (95 %, bootstrap over seeds), `width` (switch), `theory` (of the crossing, missing
+    where none is known), `seeds`, `note` (why there is no boundary, where there is none), `mixed_low` and `mixed_high`
+    (where neither pure phase was found), `extrapolated` (crossing), and `settings` that a switch depends on.
+
+    Raises AnalysisError for a missing or non-numeric column and an unknown estimator.
+    """
+    wanted = [estimator] if isinstance(estimator, str) else list(estimator)
+    purpose = "boundary"
+    needed = [along, *by, order, seed, *([loss, start] if "crossing" in wanted else [])]
+    require(table, needed, purpose)
+    for column in (along, order, *([loss] if "crossing" in wanted else [])):
+        require_numeric(table, column, purpose)
+    if along in by:
+        raise AnalysisError(f'{purpose}: "{along}" is both the axis and a column of --by; expected it in one place.')
+    methods = {name: estimators[name] for name in wanted}
+    complete = usable(table).dropna(subset=[along, order, seed])
+    rows: list[dict[str, object]] = []
+    for key, group in _groups(complete, by):
+        pooled = [c for c in DEPENDS_ON if c in group.columns and c not in by and c != along and group[c].nunique() > 1]
+        known = constant(group, [c for c in group.columns if c not in (*NEVER_GROUPED, along, order, loss)])
+        if "code_dimension" in group.columns and group["code_dimension"].nunique() == 1:
+            known["code_dimension"] = group["code_dimension"].iloc[0]
+        for name, method in methods.items():
+            found = method(Problem(group, along, order, loss, seed, start, size))
+            theory = predicted_boundary(along, known) if name == "crossing" else None
+            rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, pooled, known)})
+    return pd.DataFrame(rows, columns=[*by, *COLUMNS]).astype(
+        {
+            c: "float64"
+            for c in ("critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated")
+        }
+    )
+
+
+def _groups(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[object, ...], pd.DataFrame]]:
+    if not by:
+        return [((), table)]
+    return [(key, group) for key, group in table.groupby(list(by), dropna=False, sort=True)]
+
+
+def _row(
+    name: str, found: Boundary, theory: float | None, pooled: Sequence[str], known: dict[str, object]
+) -> dict[str, object]:
+    notes = [*found.notes, *([f"pools several values of {', '.join(pooled)}"] if pooled else [])]
+    return {
+        "estimator": name,
+        "critical": found.critical,
+        "low": found.low,
+        "high": found.high,
+        "width": found.width,
+        "theory": theory,
+        "seeds": found.seeds,
+        "note": "; ".join(notes),
+        "mixed_low": found.mixed[0] if found.mixed else None,
+        "mixed_high": found.mixed[1] if found.mixed else None,
+        "extrapolated": found.beyond,
+        "settings": ", ".join(f"{c}={known[c]}" for c in DEPENDS_ON if c in known),
+    }

@@ -1,0 +1,48 @@
+"""The one form in which analysis takes data: a pandas frame with columns that the caller names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from explorer.errors import AnalysisError
+from explorer.registry import nearest
+
+NEVER_GROUPED = ("seed", "init", "code_dimension")
+
+
+def require(table: pd.DataFrame, columns: Iterable[str], purpose: str) -> None:
+    """Raise AnalysisError unless the table has these columns, naming the nearest that it has."""
+    for column in columns:
+        if column not in table.columns:
+            raise AnalysisError(
+                f'{purpose}: there is no column "{column}"; expected one of {", ".join(map(str, table.columns))}.'
+                f"{nearest(column, map(str, table.columns))}"
+            )
+
+
+def require_numeric(table: pd.DataFrame, column: str, purpose: str) -> None:
+    """Raise AnalysisError unless a column holds numbers."""
+    if not pd.api.types.is_numeric_dtype(table[column]) or pd.api.types.is_bool_dtype(table[column]):
+        raise AnalysisError(f'{purpose}: column "{column}" holds {table[column].dtype} values, expected numbers.')
+
+
+def varying(table: pd.DataFrame, settings: Sequence[str], along: Iterable[str]) -> list[str]:
+    """The settings that take several values (missing counts as one), apart from `along`, seeds and starts."""
+    skipped = {*along, *NEVER_GROUPED}
+    return [name for name in settings if name not in skipped and table[name].nunique(dropna=False) > 1]
+
+
+def constant(table: pd.DataFrame, settings: Sequence[str]) -> dict[str, object]:
+    """The settings that take one value in the table, with it."""
+    return {
+        n: table[n].iloc[0]
+        for n in settings
+        if len(table) and table[n].nunique(dropna=False) == 1 and table[n].notna().all()
+    }
+
+
+def usable(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that carry a result: neither failed nor diverged."""
+    return table[~table["status"].isin(("failed", "diverged"))] if "status" in table.columns else table

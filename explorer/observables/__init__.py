@@ -1,0 +1,5 @@
+"""Observables: a minimizer to a number, one file each."""
+
+from explorer.observables.base import Observable, observables, observe
+
+__all__ = ["Observable", "observables", "observe"]

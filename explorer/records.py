@@ -1,0 +1,87 @@
+"""The outcome row: its columns, their types, its version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+# Raise it when a column changes its meaning or its type; adding a column needs no new version.
+SCHEMA_VERSION = 1
+
+STATUSES = ("converged", "budget", "diverged", "failed")
+
+IDENTITY = (pa.field("cell_key", pa.string(), nullable=False), pa.field("status", pa.string(), nullable=False),
+            pa.field("error", pa.string()))  # fmt: skip
+RESULT = (pa.field("loss", pa.float64()), pa.field("loss_se", pa.float64()))
+PROVENANCE = (
+    pa.field("steps_taken", pa.int64()),
+    pa.field("seconds", pa.float64()),
+    pa.field("pack_key", pa.string(), nullable=False),
+    pa.field("pack_width", pa.int64()),
+    pa.field("explorer_version", pa.string()),
+    pa.field("torch_version", pa.string()),
+    pa.field("ray_version", pa.string()),
+    pa.field("git_revision", pa.string()),
+    pa.field("host", pa.string()),
+    pa.field("device", pa.string()),
+    pa.field("threads", pa.int64()),
+    pa.field("compiled", pa.bool_()),
+    pa.field("finished_at", pa.timestamp("us", tz="UTC")),
+    pa.field("schema_version", pa.int64(), nullable=False),
+)
+NOT_SETTINGS = frozenset(f.name for f in (*IDENTITY, *RESULT, *PROVENANCE))
+
+CURVES = pa.schema([
+    pa.field("cell_key", pa.string(), nullable=False),
+    pa.field("pack_key", pa.string(), nullable=False),
+    pa.field("step", pa.int64(), nullable=False),
+    pa.field("loss", pa.float64()),
+])  # fmt: skip
+
+MINIMIZERS = pa.schema([
+    pa.field("cell_key", pa.string(), nullable=False),
+    pa.field("pack_key", pa.string(), nullable=False),
+    pa.field("name", pa.string(), nullable=False),
+    pa.field("rows", pa.int64(), nullable=False),
+    pa.field("columns", pa.int64(), nullable=False),
+    pa.field("values", pa.list_(pa.float32()), nullable=False),
+])  # fmt: skip
+
+_TYPES: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+
+SETTING, OBSERVABLE = {b"explorer": b"setting"}, {b"explorer": b"observable"}
+
+
+def outcome_schema(settings: Iterable[Mapping[str, Any]], observables: Sequence[str] = ()) -> pa.Schema:
+    """The columns of a part: identity, every setting under its own name, loss, observables, provenance."""
+    kinds: dict[str, pa.DataType] = {}
+    for row in settings:
+        for name, value in row.items():
+            kinds.setdefault(name, _TYPES[type(value)])
+    fields = [
+        *IDENTITY,
+        *(pa.field(name, kinds[name], metadata=SETTING) for name in sorted(kinds)),
+        *RESULT,
+        *(pa.field(name, pa.float64(), metadata=OBSERVABLE) for name in observables),
+        *PROVENANCE,
+    ]
+    return pa.schema(fields)
+
+
+def settings_of(schema: pa.Schema) -> list[str]:
+    """The columns of a schema that are settings."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"explorer") == b"setting"]
+
+
+def observables_of(schema: pa.Schema) -> list[str]:
+    """The columns of a schema that are observables."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"explorer") == b"observable"]
+
+
+def schema_digest(schema: pa.Schema) -> str:
+    """8 hexadecimal digits that name a schema; part of a part's file name, so that one footer a schema is read."""
+    text = ";".join(f"{field.name}:{field.type}:{(field.metadata or {}).get(b'explorer', b'')!r}" for field in schema)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

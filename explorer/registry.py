@@ -1,0 +1,76 @@
+"""Open lists of named things: one decorator to join, one look-up that knows near misses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Generic, TypeVar
+
+from explorer.errors import ExplorerError, StudyError
+
+T = TypeVar("T")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A ` Did you mean "…"?` for the known name closest to `name`, or an empty string."""
+    match = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return f' Did you mean "{match[0]}"?' if match else ""
+
+
+class Registry(Generic[T]):
+    """Named members of one kind, found in one package of ours and in installed plug-ins.
+
+    The package's modules are imported on first use, so that adding a member is adding a file; other
+    distributions join through the entry-point group `explorer.<kind>s`.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._members: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator: join under `name`; a second, different member of that name is refused."""
+
+        def join(member: T) -> T:
+            present = self._members.get(name)
+            if present is not None and getattr(present, "__qualname__", None) != getattr(member, "__qualname__", None):
+                raise ExplorerError(f'{self.kind} "{name}" is registered twice: by {present!r} and by {member!r}.')
+            self._members[name] = member
+            return member
+
+        return join
+
+    def load(self) -> None:
+        """Import every member's module, once."""
+        if self._loaded:
+            return
+        self._loaded = True
+        package = import_module(self.package)
+        for module in iter_modules(package.__path__):
+            import_module(f"{self.package}.{module.name}")
+        for point in entry_points(group=f"explorer.{self.kind}s"):
+            point.load()
+
+    def __getitem__(self, name: str) -> T:
+        self.load()
+        if name not in self._members:
+            raise StudyError(f'there is no {self.kind} "{name}"; there are {", ".join(self)}.{nearest(name, self)}')
+        return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        self.load()
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        self.load()
+        return iter(sorted(self._members))
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Names with their members, in alphabetical order."""
+        self.load()
+        return iter(sorted(self._members.items()))

@@ -1,0 +1,94 @@
+"""Files of a store on any file system that Arrow knows; a file becomes visible whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from explorer.errors import StoreError
+
+TEMPORARY = ".tmp-"
+STALE_AFTER_SECONDS = 3600
+
+
+class Files:
+    """The files below one root: a local directory, or an object-store prefix such as s3://bucket/study."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.name = str(root)
+        try:
+            if "://" in self.name:
+                self.system, self.root = fs.FileSystem.from_uri(self.name)
+            else:
+                self.system, self.root = fs.LocalFileSystem(), os.path.abspath(self.name)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StoreError(f"{self.name}: cannot be opened as a store: {error}") from error
+        self.local = isinstance(self.system, fs.LocalFileSystem)
+
+    def path(self, relative: str) -> str:
+        return f"{self.root}/{relative}"
+
+    def exists(self, relative: str) -> bool:
+        return self.system.get_file_info(self.path(relative)).type != fs.FileType.NotFound
+
+    def listing(self, folder: str, suffix: str) -> list[str]:
+        """Full paths of the visible files of a folder that end in `suffix`, sorted."""
+        selector = fs.FileSelector(self.path(folder), allow_not_found=True)
+        found = (info for info in self.system.get_file_info(selector) if info.type == fs.FileType.File)
+        return sorted(f.path for f in found if f.base_name.endswith(suffix) and not f.base_name.startswith(TEMPORARY))
+
+    def read(self, path: str) -> bytes:
+        with self.system.open_input_stream(path) as stream:
+            return stream.read()
+
+    def publish(self, relative: str, content: bytes | pa.Buffer) -> None:
+        """Make a file visible in one step: temp + fsync + rename on a disk, one PUT elsewhere."""
+        try:
+            if self.local:
+                self._publish_local(Path(self.path(relative)), content)
+            else:
+                with self.system.open_output_stream(self.path(relative)) as stream:
+                    stream.write(content)
+        except OSError as error:
+            raise StoreError(f"{self.path(relative)}: could not be written: {error}") from error
+
+    @staticmethod
+    def _publish_local(path: Path, content: bytes | pa.Buffer) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+        try:
+            with open(temporary, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def publish_table(self, relative: str, table: pa.Table) -> None:
+        """Serialise to memory first: a failing stream would leave half an object behind."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self.publish(relative, sink.getvalue())
+
+    def remove_stale(self, folder: str) -> None:
+        """Delete what writers that were killed left unfinished, once it is an hour old."""
+        if not self.local:
+            return
+        for path in Path(self.path(folder)).glob(f"{TEMPORARY}*"):
+            try:
+                if time.time() - path.stat().st_mtime > STALE_AFTER_SECONDS:
+                    path.unlink()
+            except OSError:
+                continue

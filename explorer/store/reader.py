@@ -1,0 +1,161 @@
+"""Reading a store: Arrow, pandas, SQL, and what is still to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from explorer.errors import StoreError
+from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, observables_of, outcome_schema, settings_of
+from explorer.store.files import Files
+from explorer.store.sql import connect, quoted, run_query
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from explorer.cells import Cell
+
+
+class Store:
+    """The outcomes of one or more studies, as they stood when this object was made; `refresh()` looks again.
+
+    Each cell appears once: where two runs wrote the same cell, the earliest row that is not `failed` counts, and
+    the curves and minimizers are those written with that row.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.files = Files(root)
+        if not self.files.exists("store.json"):
+            raise StoreError(
+                f"{self.files.name}: no store here (no store.json); expected a directory that explorer run made.{self._near()}"
+            )
+        version = json.loads(self.files.read(self.files.path("store.json")))["explorer_store"]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.files.name}: written with schema version {version}, and this explorer reads up to {SCHEMA_VERSION}; "
+                "upgrade explorer."
+            )
+
+    def _near(self) -> str:
+        if not self.files.local or not os.path.isdir(self.files.root):
+            return ""
+        inside = sorted(d for d in os.listdir(self.files.root) if os.path.exists(f"{self.files.root}/{d}/store.json"))
+        return f' Did you mean "{self.files.name.rstrip("/")}/{inside[0]}"?' if inside else ""
+
+    def refresh(self) -> Store:
+        """The store as it stands now."""
+        return Store(self.files.name)
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        return self.files.listing("cells", ".parquet")
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of `cells`: the union over its parts."""
+        one_per_schema = {os.path.basename(path).split("-")[1]: path for path in self._parts}
+        schemas = [pq.read_schema(path, filesystem=self.files.system) for path in one_per_schema.values()]
+        merged = pa.unify_schemas(schemas) if schemas else outcome_schema([])
+        tail = outcome_schema(())
+        first = [f.name for f in tail][:3]
+        middle = sorted(settings_of(merged))
+        rest = [n for n in ("loss", "loss_se", *observables_of(merged))]
+        order = [*first, *middle, *rest]
+        order += [name for name in merged.names if name not in order]
+        return pa.schema([merged.field(name) for name in order])
+
+    @cached_property
+    def settings(self) -> list[str]:
+        """The columns that are settings."""
+        return settings_of(self.schema)
+
+    @cached_property
+    def observables(self) -> list[str]:
+        """The columns that are observables."""
+        return observables_of(self.schema)
+
+    def _dataset(self, paths: Sequence[str], schema: pa.Schema) -> ds.Dataset | pa.Table:
+        if not paths:
+            return schema.empty_table()
+        return ds.dataset(list(paths), schema=schema, format="parquet", filesystem=self.files.system)
+
+    @cached_property
+    def _connection(self) -> Any:
+        return connect({
+            "cells": self._dataset(self._parts, self.schema),
+            "curves": self._dataset(self.files.listing("curves", ".parquet"), CURVES),
+            "minimizers": self._dataset(self.files.listing("minimizers", ".parquet"), MINIMIZERS),
+        })  # fmt: skip
+
+    def sql(self, query: str) -> pa.Table:
+        """The answer to a DuckDB SQL query over the tables `cells`, `curves` and `minimizers`.
+
+        Raises StoreError where the query does not parse, names an unknown column, or reaches outside the store.
+        """
+        return run_query(self._connection, query)
+
+    def arrow(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
+        """The cells as an Arrow table: all columns or those named, all rows or those where the SQL condition holds."""
+        chosen = "*" if columns is None else ", ".join(quoted(c) for c in columns)
+        return self.sql(f"SELECT {chosen} FROM cells" + (f" WHERE {where}" if where else "") + " ORDER BY cell_key")
+
+    def to_pandas(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
+        """The cells as a pandas frame, sorted by key; see `arrow`."""
+        return self.arrow(columns, where).to_pandas()
+
+    def keys(self, retry_failed: bool = False) -> set[str]:
+        """The keys that need no more work."""
+        where = "status <> 'failed'" if retry_failed else None
+        return set(self.arrow(["cell_key"], where).column("cell_key").to_pylist())
+
+    def missing(self, cells: Iterable[Cell], retry_failed: bool = False) -> list[Cell]:
+        """The cells without a row: to do = cells(study) − keys(store)."""
+        done = self.keys(retry_failed)
+        return [cell for cell in cells if cell.key not in done]
+
+    def minimizer(self, cell_key: str) -> dict[str, Any]:
+        """The kept matrices of one cell, by name."""
+        rows = self.sql(f"SELECT * FROM minimizers WHERE cell_key = '{_checked(cell_key)}'").to_pylist()
+        if not rows:
+            raise StoreError(
+                f"{self.files.name}: no minimizer of cell {cell_key} is kept; run the study with keep: {{minimizers: true}}."
+            )
+        import numpy as np
+
+        return {r["name"]: np.array(r["values"], dtype=np.float32).reshape(r["rows"], r["columns"]) for r in rows}
+
+    def study_texts(self) -> list[str]:
+        """The YAML of every study that was run into this store."""
+        return [self.files.read(path).decode() for path in self.files.listing("studies", ".yaml")]
+
+    def planned_keys(self) -> set[str]:
+        """The cells that the studies run into this store ask for."""
+        keys: set[str] = set()
+        for path in self.files.listing("studies", ".keys.parquet"):
+            keys.update(pq.read_table(path, filesystem=self.files.system).column("cell_key").to_pylist())
+        return keys
+
+    def runs(self) -> list[dict[str, Any]]:
+        """What every run says of itself, oldest first."""
+        return [json.loads(self.files.read(path)) for path in self.files.listing("runs", ".json")]
+
+
+def _checked(cell_key: str) -> str:
+    if not cell_key.isalnum():
+        raise StoreError(f'"{cell_key}" is not a cell key; expected 20 hexadecimal digits.')
+    return cell_key
+
+
+def open_store(path: str | os.PathLike[str]) -> Store:
+    """Open a store for reading: a directory, or a URI such as s3://bucket/study.
+
+    Raises StoreError where there is none.
+    """
+    return Store(path)

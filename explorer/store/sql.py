@@ -1,0 +1,54 @@
+"""SQL over the store's tables, confined to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from explorer.errors import StoreError
+
+_ONCE = """
+CREATE VIEW cells AS SELECT * EXCLUDE (explorer_rank) FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY cell_key ORDER BY status = 'failed', finished_at, pack_key
+    ) AS explorer_rank FROM stored_cells
+) WHERE explorer_rank = 1
+"""
+_WITH_ROW = "CREATE VIEW {name} AS SELECT t.* FROM stored_{name} t SEMI JOIN cells USING (cell_key, pack_key)"
+
+
+def connect(tables: Mapping[str, Any]) -> Any:
+    """A DuckDB connection that sees these tables and nothing else: no files, no network, no Python objects."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    for name, table in tables.items():
+        connection.register(f"stored_{name}", table)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    rows, distinct = connection.execute("SELECT count(*), count(DISTINCT cell_key) FROM stored_cells").fetchone()
+    connection.execute(_ONCE if rows != distinct else "CREATE VIEW cells AS SELECT * FROM stored_cells")
+    for name in tables:
+        if name != "cells":
+            connection.execute(_WITH_ROW.format(name=name))
+    return connection
+
+
+def run_query(connection: Any, query: str) -> pa.Table:
+    """The answer as an Arrow table; DuckDB's refusal as a StoreError."""
+    import duckdb
+
+    try:
+        result = connection.cursor().execute(query)
+        table = result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
+    except duckdb.Error as error:
+        raise StoreError(f"query: {error}") from error
+    return table
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

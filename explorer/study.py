@@ -1,0 +1,260 @@
+"""Studies: a YAML file checked to the last key, and the cells it asks for."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer import yaml_text
+from explorer.axes import Axis, Value
+from explorer.cells import Cell, by_shape
+from explorer.errors import StudyError
+from explorer.ranges import expand
+from explorer.registry import nearest
+from explorer.settings import axes_of, known_axes, resolve
+
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+LARGEST_STUDY = 10_000_000
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Keep(_Section):
+    """What is kept beside the outcomes."""
+
+    curves: bool = False
+    minimizers: bool = False
+
+
+class Resources(_Section):
+    """What a pack is given, and how many cells share one (`auto`: by shape and study)."""
+
+    cpus_per_pack: Annotated[int | float, Field(gt=0, le=4096)] = 1
+    gpus_per_pack: Annotated[int | float, Field(ge=0, le=64)] = 0
+    cells_per_pack: Literal["auto"] | Annotated[int, Field(ge=1, le=65536)] = "auto"
+
+
+class _Document(_Section):
+    name: str
+    axes: dict[str, Any]
+    training: dict[str, Any] = {}
+    keep: Keep = Keep()
+    resources: Resources = Resources()
+
+
+class Study:
+    """A checked study. `where` is how its file is called in messages."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self.text, self.where = text, where
+        document, self._lines = yaml_text.parse(text, where)
+        if not isinstance(document, dict):
+            found = "nothing" if document is None else f"a {type(document).__name__}"
+            raise StudyError(
+                f"{where}: found {found}, expected a mapping with the keys {', '.join(_Document.model_fields)}."
+            )
+        self._document = self._checked(document)
+        self.name = self._document.name
+        self.keep, self.resources = self._document.keep, self._document.resources
+        self.values: dict[str, list[tuple[Value, yaml_text.Path]]] = self._values()
+        self._check_combinations()
+
+    def _at(self, path: yaml_text.Path) -> str:
+        known = next((path[:i] for i in range(len(path), 0, -1) if path[:i] in self._lines), None)
+        line = f":{self._lines[known]}" if known else ""
+        return f"{self.where}{line}: {yaml_text.shown(path)}"
+
+    def _checked(self, document: dict[str, Any]) -> _Document:
+        try:
+            checked = _Document.model_validate(document)
+        except pydantic.ValidationError as error:
+            raise StudyError(self._explain(error.errors()[0])) from None
+        if not NAME.match(checked.name):
+            raise StudyError(
+                f'{self._at(("name",))}: found "{checked.name}", expected letters, digits, ".", "_" and "-" '
+                "(it names the results directory)."
+            )
+        return checked
+
+    def _explain(self, error: Any) -> str:
+        path = tuple(p for p in error["loc"] if not str(p).startswith(("literal[", "constrained-", "int", "float")))
+        found = error["input"]
+        if error["type"] == "extra_forbidden":
+            section: Any = (
+                {"keep": Keep, "resources": Resources}.get(str(path[0]), _Document) if len(path) > 1 else _Document
+            )
+            known = list(section.model_fields)
+            hint = nearest(str(path[-1]), known)
+            if len(path) == 1 and not hint and str(path[0]) in known_axes():
+                hint = f' "{path[0]}" is a setting: write it under axes.'
+            return f"{self._at(path)}: unknown key; expected one of {', '.join(known)}.{hint}"
+        if error["type"] == "missing":
+            near = nearest(str(path[-1]), error["input"]) if isinstance(error["input"], Mapping) else ""
+            return f"{self.where}: {yaml_text.shown(path)}: missing; expected it to be given.{near}"
+        if str(path[-1]) == "cells_per_pack":
+            return f'{self._at(path)}: found {found!r}, expected "auto" or a whole number from 1 to 65536.'.replace(
+                "'", '"'
+            )
+        expected = {
+            "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text", "bool_type": "true or false",
+            "int_type": "a number", "float_type": "a number",
+        }.get(error["type"], error["msg"].removeprefix("Input should be ").strip())  # fmt: skip
+        shown = "nothing" if found is None else f'"{found}"' if isinstance(found, str) else found
+        return f"{self._at(path)}: found {shown}, expected {expected}."
+
+    def _values(self) -> dict[str, list[tuple[Value, yaml_text.Path]]]:
+        known = known_axes()
+        values: dict[str, list[tuple[Value, yaml_text.Path]]] = {}
+        for section, entries in (("axes", self._document.axes), ("training", self._document.training)):
+            for name, written in entries.items():
+                path = (section, str(name))
+                if name not in known:
+                    pool = known if section == "axes" else [a.name for a in known.values() if a.training]
+                    raise StudyError(
+                        f"{self._at(path)}: unknown setting; expected one of {', '.join(sorted(pool))}.{nearest(str(name), pool)}"
+                    )
+                if section == "training":
+                    self._check_training(known[name], written, path)
+                if name in values:
+                    raise StudyError(f"{self._at(path)}: also given under axes; expected it in one place.")
+                values[name] = expand(known[name], written, path, self._at)
+        return values
+
+    def _check_training(self, axis: Axis, written: object, path: yaml_text.Path) -> None:
+        if not axis.training:
+            raise StudyError(f'{self._at(path)}: "{axis.name}" is not a training setting; write it under axes.')
+        if isinstance(written, list | dict):
+            raise StudyError(
+                f"{self._at(path)}: found several values, expected one; to vary {axis.name}, write it under axes."
+            )
+
+    def _check_combinations(self) -> None:
+        """Every value against the domain its source or architecture gives it; every setting has some effect."""
+        for name in ("source", "architecture"):
+            if name not in self.values:
+                resolve({}, lambda n: f"{self.where}: axes.{n}")
+        unused = dict.fromkeys(self.values)
+        for (source, at_source), (architecture, at_architecture) in itertools.product(
+            self.values["source"], self.values["architecture"]
+        ):
+            probe = {"source": source, "architecture": architecture, "dimension": 1, "rate": 1.0}
+            paths = {"source": at_source, "architecture": at_architecture}
+            self._check_names(probe, paths)
+            for axis in axes_of(str(source), str(architecture)):
+                for value, path in self.values.get(axis.name, []):
+                    owner = next((f'{k} "{probe[k]}"' for k, m in self._members(probe) if axis in m.axes), axis.name)
+                    axis.read(value, self._at(path), owner)
+                parents = axis.when or {}
+                if all(self._takes(parent, allowed, axis) for parent, allowed in parents.items()):
+                    unused.pop(axis.name, None)
+        for name in unused:
+            if name in ("source", "architecture"):
+                continue
+            raise StudyError(f"{self._at(self.values[name][0][1][:2])}: {self._why_unused(name)}")
+        if self.points > LARGEST_STUDY:
+            raise StudyError(
+                f"{self.where}: axes: {self.points:,} points, expected at most {LARGEST_STUDY:,}; split the study."
+            )
+        first = next(self._points())
+        resolve({k: v for k, (v, _) in first.items()}, lambda n: self._at(first[n][1] if n in first else ("axes", n)))
+
+    def _check_names(self, probe: Mapping[str, Value], paths: Mapping[str, yaml_text.Path]) -> None:
+        for name in ("source", "architecture"):
+            resolve_name = {k: probe[k] for k in ("source", "architecture")}
+            try:
+                axes_of(str(resolve_name["source"]), str(resolve_name["architecture"]))
+            except StudyError as error:
+                if f"no {name} " in str(error):
+                    raise StudyError(f"{self._at(paths[name])}: {error}") from None
+
+    @staticmethod
+    def _members(probe: Mapping[str, Value]) -> list[tuple[str, Any]]:
+        from explorer.architectures import architectures
+        from explorer.sources import sources
+
+        return [("source", sources[str(probe["source"])]), ("architecture", architectures[str(probe["architecture"])])]
+
+    def _takes(self, parent: str, allowed: tuple[Value, ...], child: Axis) -> bool:
+        given = [value for value, _ in self.values.get(parent, [])] or [known_axes()[parent].default]
+        return any(value in allowed for value in given)
+
+    def _why_unused(self, name: str) -> str:
+        axis = known_axes()[name]
+        for parent, allowed in (axis.when or {}).items():
+            given = ", ".join(str(v) for v, _ in self.values.get(parent, [])) or str(known_axes()[parent].default)
+            wanted = " or ".join(str(a) for a in allowed)
+            return f"has no effect, because {parent} is {given}; expected {parent}: {wanted} beside it."
+        source = ", ".join(str(v) for v, _ in self.values["source"])
+        architecture = ", ".join(str(v) for v, _ in self.values["architecture"])
+        return (
+            f'neither source "{source}" nor architecture "{architecture}" has a setting "{name}"; expected it left out.'
+        )
+
+    @property
+    def points(self) -> int:
+        """Points of the grid, before those that are the same cell are counted once."""
+        total = 1
+        for values in self.values.values():
+            total *= len(values)
+        return total
+
+    def _points(self) -> Iterator[dict[str, tuple[Value, yaml_text.Path]]]:
+        names = list(self.values)
+        for combination in itertools.product(*self.values.values()):
+            yield dict(zip(names, combination, strict=True))
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The cells of the grid, each once, in the order of the file.
+
+        Raises StudyError where a combination lacks a setting that it needs.
+        """
+        cells: dict[str, Cell] = {}
+        for point in self._points():
+            given = {name: value for name, (value, _) in point.items()}
+            cell = Cell(resolve(given, lambda n, p=point: self._at(p[n][1] if n in p else ("axes", n))))
+            cells.setdefault(cell.key, cell)
+        return list(cells.values())
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Slots of a pack, by shape key: a function of the study alone, so that a resumed run packs as the first did."""
+        from explorer.training.size import pack_width
+
+        asked = self.resources.cells_per_pack
+        groups = by_shape(self.cells)
+        if isinstance(asked, int):
+            return {group[0].shape_key: asked for group in groups}
+        gpu = self.resources.gpus_per_pack > 0
+        return {group[0].shape_key: pack_width(group[0].shape, len(group), gpu) for group in groups}
+
+
+def load_study(path: str | os.PathLike[str]) -> Study:
+    """Read and check a study file.
+
+    Raises StudyError naming the file, the line and key path, what was found, what was expected and the nearest valid
+    name; nothing is trained or started before it has passed.
+    """
+    place = Path(path)
+    try:
+        text = place.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        there = sorted(p.name for p in place.parent.glob("*.y*ml")) if place.parent.is_dir() else []
+        raise StudyError(f"{path}: no such file; expected a study in YAML.{nearest(place.name, there)}") from None
+    except IsADirectoryError:
+        raise StudyError(f"{path}: is a directory; expected a study in YAML.") from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path}: not text in UTF-8 (byte {error.start}); expected a study in YAML.") from None
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror}.") from None
+    return Study(text, str(path))

@@ -1,0 +1,31 @@
+"""What training says of a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from explorer.cells import Cell
+
+Status = Literal["converged", "budget", "diverged", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """A trained cell: its minimizer, its population loss and how training went.
+
+    `loss` is E‖x − x̂‖²/d on fresh data, `loss_se` its Monte-Carlo standard error; both are None unless the cell
+    ended with finite parameters. `curve` holds (step, mean training loss since the previous point).
+    """
+
+    cell: Cell
+    status: Status
+    steps: int
+    seconds: float
+    loss: float | None = None
+    loss_se: float | None = None
+    error: str | None = None
+    curve: tuple[tuple[int, float], ...] = ()
+    minimizer: dict[str, np.ndarray] | None = None
