@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from explorer.errors import StudyError
 from explorer.registry import nearest
@@ -36,8 +36,8 @@ class Interval:
         return above and below
 
     def __str__(self) -> str:
-        low = "-inf" if math.isinf(self.low) else f"{self.low:g}"
-        high = "inf" if math.isinf(self.high) else f"{self.high:g}"
+        low = "-inf" if math.isinf(self.low) else f"{self.low:.12g}"
+        high = "inf" if math.isinf(self.high) else f"{self.high:.12g}"
         left = "[" if self.low_closed and not math.isinf(self.low) else "("
         right = "]" if self.high_closed and not math.isinf(self.high) else ")"
         return f"{left}{low}, {high}{right}"
@@ -91,7 +91,7 @@ class Axis:
         typed = _typed(value, self.kind, where)
         if self.domain is not None and typed not in self.domain:
             of = f", the domain of {owner}" if owner else ""
-            raise StudyError(f"{where}: {value!r} is outside {self.domain}{of}.{self._near(typed)}".replace("'", '"'))
+            raise StudyError(f"{where}: {shown(value)} is outside {self.domain}{of}.{self._near(typed)}")
         return typed
 
     def _near(self, value: Value) -> str:
@@ -110,37 +110,47 @@ def _typed(value: object, kind: Kind, where: str) -> Value:
         return value
     if kind == "str" and isinstance(value, str):
         return value
-    if not isinstance(value, bool) and isinstance(value, int | float):
-        if not math.isfinite(value):
-            raise StudyError(f"{where}: {value!r} is not finite; expected {expected}.")
-        if kind == "float":
-            return float(value) + 0.0  # -0.0 becomes 0.0
-        if kind == "int" and float(value).is_integer():
-            return int(value)
-    hint = f" Did you mean {value.strip()}, without quotes?" if isinstance(value, str) and _is_number(value) else ""
-    raise StudyError(f"{where}: found {_shown(value)}, expected {expected}.{hint}")
+    number = _finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if number is not None and kind == "float":
+        return number
+    if number is not None and kind == "int" and number.is_integer():
+        return int(value)  # type: ignore[arg-type]
+    if isinstance(value, float) and not math.isfinite(value):
+        expected = "a finite number"
+    quoted = _finite(value) if isinstance(value, str) and kind in ("float", "int") else None
+    hint = f" Did you mean the number {quoted:.12g}, without quotes?" if quoted is not None else ""
+    raise StudyError(f"{where}: found {shown(value)}, expected {expected}.{hint}")
 
 
-def _is_number(text: str) -> bool:
+def _finite(value: float | str) -> float | None:
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number + 0.0 if math.isfinite(number) else None  # -0.0 becomes 0.0
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a user would write it, on one line."""
     if isinstance(value, str):
-        return f'"{value}"'
+        return f'"{printable(value)}"'
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.12g}"
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Text without line breaks or control characters, cut after 80."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explorer.axes import Axis, Value
+from explorer.axes import Axis, Value, shown
 from explorer.errors import StudyError
 from explorer.registry import nearest
 from explorer.yaml_text import Path
@@ -28,7 +28,7 @@ def expand(axis: Axis, written: object, path: Path, at: Callable[[Path], str]) -
         seen: set[Value] = set()
         for value, where in values:
             if value in seen:
-                raise StudyError(f"{at(where)}: {value} is given twice; expected each value once.")
+                raise StudyError(f"{at(where)}: {shown(value)} is given twice; expected each value once.")
             seen.add(value)
         return values
     return [(_bare(axis, written, path, at), path)]
@@ -48,16 +48,16 @@ def _range(axis: Axis, written: dict[str, object], path: Path, at: Callable[[Pat
             )
     count = Axis("count", "int").read(written.get("count"), at((*path, "count"))) if "count" in written else None
     if count is None:
-        raise StudyError(f"{at(path)}: count: missing; expected {{from: …, to: …, count: …}}.")
+        raise StudyError(f"{at((*path, 'count'))}: missing; expected {{from: …, to: …, count: …}}.")
     if not 1 <= int(count) <= LARGEST_RANGE:
         raise StudyError(f"{at((*path, 'count'))}: found {count}, expected a whole number from 1 to {LARGEST_RANGE}.")
     if "to" not in written:
         if axis.kind != "int" or "log" in written:
-            raise StudyError(f"{at(path)}: to: missing; expected {{from: …, to: …, count: …}}.")
+            raise StudyError(f"{at((*path, 'to'))}: missing; expected {{from: …, to: …, count: …}}.")
         first = _bare(axis, written.get("from", 0), (*path, "from"), at)
         return [int(first) + i for i in range(int(count))]
     if "from" not in written:
-        raise StudyError(f"{at(path)}: from: missing; expected {{from: …, to: …, count: …}}.")
+        raise StudyError(f"{at((*path, 'from'))}: missing; expected {{from: …, to: …, count: …}}.")
     number = Axis(axis.name, "float")
     low, high = (float(number.read(written[key], at((*path, key)))) for key in ("from", "to"))
     log = Axis("log", "bool").read(written.get("log", False), at((*path, "log")))

@@ -27,9 +27,10 @@ class Registry(Generic[T]):
     distributions join through the entry-point group `explorer.<kind>s`.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str, package: str, error: type[ExplorerError] = StudyError) -> None:
         self.kind = kind
         self.package = package
+        self.error = error
         self._members: dict[str, T] = {}
         self._loaded = False
 
@@ -59,7 +60,9 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         self.load()
         if name not in self._members:
-            raise StudyError(f'there is no {self.kind} "{name}"; there are {", ".join(self)}.{nearest(name, self)}')
+            raise self.error(
+                f'there is no {self.kind} "{name}"; expected one of {", ".join(self)}.{nearest(name, self)}'
+            )
         return self._members[name]
 
     def __contains__(self, name: object) -> bool:

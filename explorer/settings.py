@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from explorer.architectures import architectures
-from explorer.axes import Axis, Choices, Interval, Value, positive
+from explorer.axes import Axis, Choices, Interval, Value, positive, shown
 from explorer.errors import StudyError
 from explorer.registry import nearest
 from explorer.sources import sources
@@ -23,7 +23,7 @@ COMMON_AXES: tuple[Axis, ...] = (
     Axis("steps", "int", Interval(1, 10**9), 3000, role="shape", training=True),
     Axis("batch", "int", Interval(1, 2**20), 256, role="shape", training=True),
     Axis("optimizer", "str", Choices(("adam", "sgd")), "adam", role="shape", training=True),
-    Axis("learning_rate", "float", positive(), 0.01, training=True),
+    Axis("learning_rate", "float", positive(), 0.02, training=True),
     Axis("schedule", "str", Choices(("constant", "linear", "cosine")), "cosine", role="shape", training=True),
     Axis("evaluation_samples", "int", Interval(2, 2**30), 32768, role="shape", training=True),
 )
@@ -52,10 +52,9 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
         if name not in given:
             raise StudyError(f"{where(name)}: missing; expected one of {', '.join(members)}.")
         if given[name] not in members:
-            found = given[name]
             raise StudyError(
-                f'{where(name)}: there is no {name} "{found}"; expected one of {", ".join(members)}.'
-                f"{nearest(str(found), members)}"
+                f"{where(name)}: there is no {name} {shown(given[name])}; expected one of {', '.join(members)}."
+                f"{nearest(str(given[name]), members)}"
             )
     source, architecture = str(given["source"]), str(given["architecture"])
     settings: dict[str, Value] = {}
@@ -73,7 +72,7 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
     inits = architectures[architecture].inits
     if settings["init"] not in inits:
         raise StudyError(
-            f'{where("init")}: architecture "{architecture}" has no start "{settings["init"]}"; '
+            f'{where("init")}: architecture "{architecture}" has no start {shown(settings["init"])}; '
             f"expected one of {', '.join(inits)}.{nearest(str(settings['init']), inits)}"
         )
     settings["code_dimension"] = code_dimension(float(settings["rate"]), int(settings["dimension"]))

@@ -14,7 +14,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from explorer import yaml_text
-from explorer.axes import Axis, Value
+from explorer.axes import Axis, Value, shown
 from explorer.cells import Cell, by_shape
 from explorer.errors import StudyError
 from explorer.ranges import expand
@@ -23,6 +23,9 @@ from explorer.settings import axes_of, known_axes, resolve
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 LARGEST_STUDY = 10_000_000
+
+# One value of every axis, each with the path it was written at.
+Point = dict[str, tuple[Value, yaml_text.Path]]
 
 
 class _Section(BaseModel):
@@ -59,9 +62,8 @@ class Study:
         self.text, self.where = text, where
         document, self._lines = yaml_text.parse(text, where)
         if not isinstance(document, dict):
-            found = "nothing" if document is None else f"a {type(document).__name__}"
             raise StudyError(
-                f"{where}: found {found}, expected a mapping with the keys {', '.join(_Document.model_fields)}."
+                f"{where}: found {shown(document)}, expected a mapping with the keys {', '.join(_Document.model_fields)}."
             )
         self._document = self._checked(document)
         self.name = self._document.name
@@ -78,10 +80,11 @@ class Study:
         try:
             checked = _Document.model_validate(document)
         except pydantic.ValidationError as error:
-            raise StudyError(self._explain(error.errors()[0])) from None
-        if not NAME.match(checked.name):
+            unknown = (e for e in error.errors() if e["type"] == "extra_forbidden")
+            raise StudyError(self._explain(next(unknown, error.errors()[0]))) from None
+        if not NAME.fullmatch(checked.name):
             raise StudyError(
-                f'{self._at(("name",))}: found "{checked.name}", expected letters, digits, ".", "_" and "-" '
+                f'{self._at(("name",))}: found {shown(checked.name)}, expected letters, digits, ".", "_" and "-" '
                 "(it names the results directory)."
             )
         return checked
@@ -99,18 +102,15 @@ class Study:
                 hint = f' "{path[0]}" is a setting: write it under axes.'
             return f"{self._at(path)}: unknown key; expected one of {', '.join(known)}.{hint}"
         if error["type"] == "missing":
-            near = nearest(str(path[-1]), error["input"]) if isinstance(error["input"], Mapping) else ""
-            return f"{self.where}: {yaml_text.shown(path)}: missing; expected it to be given.{near}"
+            expected = {"name": "a name for the study", "axes": "a mapping of settings to values"}[str(path[-1])]
+            return f"{self.where}: {yaml_text.shown(path)}: missing; expected {expected}."
         if str(path[-1]) == "cells_per_pack":
-            return f'{self._at(path)}: found {found!r}, expected "auto" or a whole number from 1 to 65536.'.replace(
-                "'", '"'
-            )
+            return f'{self._at(path)}: found {shown(found)}, expected "auto" or a whole number from 1 to 65536.'
         expected = {
             "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text", "bool_type": "true or false",
             "int_type": "a number", "float_type": "a number",
-        }.get(error["type"], error["msg"].removeprefix("Input should be ").strip())  # fmt: skip
-        shown = "nothing" if found is None else f'"{found}"' if isinstance(found, str) else found
-        return f"{self._at(path)}: found {shown}, expected {expected}."
+        }.get(error["type"], error["msg"].replace("Input should be", "a number"))  # fmt: skip
+        return f"{self._at(path)}: found {shown(found)}, expected {expected}."
 
     def _values(self) -> dict[str, list[tuple[Value, yaml_text.Path]]]:
         known = known_axes()
@@ -142,7 +142,10 @@ class Study:
         """Every value against the domain its source or architecture gives it; every setting has some effect."""
         for name in ("source", "architecture"):
             if name not in self.values:
-                resolve({}, lambda n: f"{self.where}: axes.{n}")
+                given = {n: values[0][0] for n, values in self.values.items()}
+                resolve(
+                    given, lambda n: self._at(self.values[n][0][1]) if n in self.values else f"{self.where}: axes.{n}"
+                )
         unused = dict.fromkeys(self.values)
         for (source, at_source), (architecture, at_architecture) in itertools.product(
             self.values["source"], self.values["architecture"]
@@ -165,8 +168,12 @@ class Study:
             raise StudyError(
                 f"{self.where}: axes: {self.points:,} points, expected at most {LARGEST_STUDY:,}; split the study."
             )
-        first = next(self._points())
-        resolve({k: v for k, (v, _) in first.items()}, lambda n: self._at(first[n][1] if n in first else ("axes", n)))
+        known = known_axes()
+        # Which settings a cell needs is decided by names and switches; numbers need no more than their domain.
+        for point in self._points(
+            {n: v[:1] if known[n].kind in ("float", "int") else v for n, v in self.values.items()}
+        ):
+            self._cell(point)
 
     def _check_names(self, probe: Mapping[str, Value], paths: Mapping[str, yaml_text.Path]) -> None:
         for name in ("source", "architecture"):
@@ -208,10 +215,14 @@ class Study:
             total *= len(values)
         return total
 
-    def _points(self) -> Iterator[dict[str, tuple[Value, yaml_text.Path]]]:
-        names = list(self.values)
-        for combination in itertools.product(*self.values.values()):
-            yield dict(zip(names, combination, strict=True))
+    @staticmethod
+    def _points(values: Mapping[str, list[tuple[Value, yaml_text.Path]]]) -> Iterator[Point]:
+        for combination in itertools.product(*values.values()):
+            yield dict(zip(values, combination, strict=True))
+
+    def _cell(self, point: Point) -> Cell:
+        given = {name: value for name, (value, _) in point.items()}
+        return Cell(resolve(given, lambda n: self._at(point[n][1] if n in point else ("axes", n))))
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -220,9 +231,7 @@ class Study:
         Raises StudyError where a combination lacks a setting that it needs.
         """
         cells: dict[str, Cell] = {}
-        for point in self._points():
-            given = {name: value for name, (value, _) in point.items()}
-            cell = Cell(resolve(given, lambda n, p=point: self._at(p[n][1] if n in p else ("axes", n))))
+        for cell in map(self._cell, self._points(self.values)):
             cells.setdefault(cell.key, cell)
         return list(cells.values())
 

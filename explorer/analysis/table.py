@@ -36,11 +36,8 @@ def varying(table: pd.DataFrame, settings: Sequence[str], along: Iterable[str]) 
 
 def constant(table: pd.DataFrame, settings: Sequence[str]) -> dict[str, object]:
     """The settings that take one value in the table, with it."""
-    return {
-        n: table[n].iloc[0]
-        for n in settings
-        if len(table) and table[n].nunique(dropna=False) == 1 and table[n].notna().all()
-    }
+    plain = [n for n in settings if len(table) and pd.api.types.is_hashable(table[n].iloc[0])]
+    return {n: table[n].iloc[0] for n in plain if table[n].nunique(dropna=False) == 1 and table[n].notna().all()}
 
 
 def usable(table: pd.DataFrame) -> pd.DataFrame:

@@ -33,10 +33,11 @@ observables: Registry[Observable] = Registry("observable", "explorer.observables
 
 
 def observe(minimizer: Minimizer) -> dict[str, float | None]:
-    """Every registered observable of a minimizer; None where it lacks a matrix, or the value is not finite."""
+    """Every registered observable of a minimizer; None where it lacks a finite matrix, or the value is not finite."""
     values: dict[str, float | None] = {}
+    finite = {name for name, matrix in minimizer.items() if np.isfinite(matrix).all()}
     for name, observable in observables.items():
-        if all(matrix in minimizer for matrix in observable.needs):
+        if finite.issuperset(observable.needs):
             value = float(observable.compute(*(minimizer[matrix] for matrix in observable.needs)))
             values[name] = value if np.isfinite(value) else None
         else:

@@ -13,7 +13,17 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from explorer.errors import StoreError
-from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, observables_of, outcome_schema, settings_of
+from explorer.records import (
+    CURVES,
+    IDENTITY,
+    MINIMIZERS,
+    RESULT,
+    SCHEMA_VERSION,
+    observables_of,
+    outcome_schema,
+    settings_of,
+)
+from explorer.registry import nearest
 from explorer.store.files import Files
 from explorer.store.sql import connect, quoted, run_query
 
@@ -36,40 +46,57 @@ class Store:
             raise StoreError(
                 f"{self.files.name}: no store here (no store.json); expected a directory that explorer run made.{self._near()}"
             )
-        version = json.loads(self.files.read(self.files.path("store.json")))["explorer_store"]
+        version = self._version()
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.files.name}: written with schema version {version}, and this explorer reads up to {SCHEMA_VERSION}; "
                 "upgrade explorer."
             )
 
+        self._parts = self.files.listing("cells", ".parquet")
+
+    def _version(self) -> int:
+        try:
+            return int(json.loads(self.files.read(self.files.path("store.json")))["explorer_store"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f'{self.files.name}: store.json is damaged; expected {{"explorer_store": {SCHEMA_VERSION}}}.'
+            ) from error
+
     def _near(self) -> str:
-        if not self.files.local or not os.path.isdir(self.files.root):
+        """A store inside the directory that was named, or beside it under a similar name."""
+        if not self.files.local:
             return ""
-        inside = sorted(d for d in os.listdir(self.files.root) if os.path.exists(f"{self.files.root}/{d}/store.json"))
-        return f' Did you mean "{self.files.name.rstrip("/")}/{inside[0]}"?' if inside else ""
+        here, (above, name) = self.files.root, os.path.split(self.files.root)
+        for inside in _stores(here)[:1]:
+            return f' Did you mean "{self.files.name.rstrip("/")}/{inside}"?'
+        return nearest(name, _stores(above))
 
     def refresh(self) -> Store:
         """The store as it stands now."""
         return Store(self.files.name)
 
     @cached_property
-    def _parts(self) -> list[str]:
-        return self.files.listing("cells", ".parquet")
-
-    @cached_property
     def schema(self) -> pa.Schema:
         """The columns of `cells`: the union over its parts."""
-        one_per_schema = {os.path.basename(path).split("-")[1]: path for path in self._parts}
-        schemas = [pq.read_schema(path, filesystem=self.files.system) for path in one_per_schema.values()]
-        merged = pa.unify_schemas(schemas) if schemas else outcome_schema([])
-        tail = outcome_schema(())
-        first = [f.name for f in tail][:3]
-        middle = sorted(settings_of(merged))
-        rest = [n for n in ("loss", "loss_se", *observables_of(merged))]
-        order = [*first, *middle, *rest]
+        # part-<digest of the schema>-<pack key>.parquet
+        one_per_schema = {os.path.basename(path).rpartition("-")[0]: path for path in self._parts}
+        schemas = [self._footer(path) for path in one_per_schema.values()]
+        try:
+            merged = pa.unify_schemas(schemas) if schemas else outcome_schema([])
+        except pa.ArrowException as error:
+            raise StoreError(f"{self.files.name}: its parts disagree on the type of a column: {error}") from error
+        first = [field.name for field in IDENTITY]
+        results = [field.name for field in RESULT]
+        order = [*first, *sorted(settings_of(merged)), *results, *observables_of(merged)]
         order += [name for name in merged.names if name not in order]
         return pa.schema([merged.field(name) for name in order])
+
+    def _footer(self, path: str) -> pa.Schema:
+        try:
+            return pq.read_schema(path, filesystem=self.files.system)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{path}: not a Parquet file that can be read: {error}") from error
 
     @cached_property
     def settings(self) -> list[str]:
@@ -145,6 +172,12 @@ class Store:
     def runs(self) -> list[dict[str, Any]]:
         """What every run says of itself, oldest first."""
         return [json.loads(self.files.read(path)) for path in self.files.listing("runs", ".json")]
+
+
+def _stores(folder: str) -> list[str]:
+    if not os.path.isdir(folder):
+        return []
+    return sorted(d for d in os.listdir(folder) if os.path.exists(f"{folder}/{d}/store.json"))
 
 
 def _checked(cell_key: str) -> str:

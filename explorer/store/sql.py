@@ -42,8 +42,12 @@ def run_query(connection: Any, query: str) -> pa.Table:
     import duckdb
 
     try:
-        result = connection.cursor().execute(query)
-        table = result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
+        answer = connection.sql(query)
+        if answer is None:
+            raise StoreError(
+                "query: the statement has no answer; expected one SELECT over cells, curves or minimizers."
+            )
+        table = answer.to_arrow_table()
     except duckdb.Error as error:
         raise StoreError(f"query: {error}") from error
     return table

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, schema_digest
 from explorer.store.files import Files
+from explorer.store.reader import open_store
 
 FOLDERS = ("cells", "curves", "minimizers", "studies", "runs")
 
@@ -24,7 +25,9 @@ class StoreWriter:
 
     def create(self) -> None:
         """Mark the place as a store; harmless where it is one already."""
-        if not self.files.exists("store.json"):
+        if self.files.exists("store.json"):
+            open_store(self.files.name)  # refuses a newer version
+        else:
             self.files.publish("store.json", json.dumps({"explorer_store": SCHEMA_VERSION}).encode())
         for folder in FOLDERS:
             self.files.remove_stale(folder)
@@ -38,7 +41,7 @@ class StoreWriter:
 
     def note_run(self, run: str, state: Mapping[str, Any]) -> None:
         """Say how a run is going, for `status` on any machine."""
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         self.files.publish(f"runs/{run}.json", json.dumps({**state, "updated_at": now}).encode())
 
     def publish(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from explorer.theory.gaussian import ODD_ACTIVATIONS, gaussian_loss
-from explorer.theory.sparse import critical_sparsity, identity_loss
+from explorer.theory.sparse import BASES, critical_sparsity, identity_loss
 
 
 def _given(value: Any) -> bool:
@@ -28,14 +28,21 @@ def _shape(settings: Mapping[str, Any]) -> float | None:
     return float(settings["shape"]) if _given(settings.get("shape")) else None
 
 
+def _known_base(settings: Mapping[str, Any]) -> bool:
+    base = settings.get("base")
+    return base in BASES and (base != "generalized_gaussian" or _shape(settings) is not None)
+
+
 def predicted_boundary(along: str, settings: Mapping[str, Any]) -> float | None:
     """Where rotation and identity have equal loss along an axis, or None where no formula is known.
 
     Known: along `sparsity`, sparse source, two_layer with a sign, r ≤ 1, and p_c ≤ 1.
     """
     rate = _rate(settings)
-    known = along == "sparsity" and settings.get("source") == "sparse" and _sign_code(settings)
-    if not known or rate is None or rate > 1 or not _given(settings.get("base")):
+    known = (
+        along == "sparsity" and settings.get("source") == "sparse" and _sign_code(settings) and _known_base(settings)
+    )
+    if not known or rate is None or rate > 1:
         return None
     critical = critical_sparsity(str(settings["base"]), _shape(settings))
     return critical if critical <= 1 + 1e-12 else None
@@ -53,6 +60,7 @@ def predicted_losses(settings: Mapping[str, Any]) -> dict[str, float]:
     losses: dict[str, float] = {}
     if settings.get("activation") in ODD_ACTIVATIONS and (_sign_code(settings) or settings["source"] == "gaussian"):
         losses["rotation"] = float(gaussian_loss(rate, str(settings["activation"])))
-    if settings["source"] == "sparse" and _sign_code(settings) and rate <= 1 and _given(settings.get("sparsity")):
+    exact = settings["source"] == "sparse" and _sign_code(settings) and _known_base(settings)
+    if exact and rate <= 1 and _given(settings.get("sparsity")):
         losses["identity"] = float(identity_loss(rate, settings["sparsity"], str(settings["base"]), _shape(settings)))
     return losses

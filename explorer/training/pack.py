@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch.func import functional_call, stack_module_state
 
 from explorer.cells import Cell, Pack
 from explorer.sources import sources
-from explorer.training.draws import stream_key
+from explorer.training.draws import Purpose, words
 from explorer.training.optimizers import initial_moments
 from explorer.training.program import program
 from explorer.training.result import CellResult, Status
@@ -57,7 +56,6 @@ class PackRun:
         self.loss_sum = torch.zeros(pack.width, device=self.device)
         self._every = -(-self.steps // CURVE_POINTS)
         self._curve: list[tuple[int, np.ndarray]] = []
-        self._training_keys = self._keys("training")
 
     def _start(self, cell: Cell) -> torch.nn.Module:
         model = self.program.build()
@@ -65,25 +63,27 @@ class PackRun:
         model.initialise(str(cell.settings["init"]), generator)
         return model
 
-    def _keys(self, purpose: str) -> list[Tensor]:
-        return [stream_key(int(dict(s)["seed"]), purpose).to(self.device) for s in self._streams]  # type: ignore[arg-type]
-
-    def _padded(self, latents: Sequence[Tensor]) -> Tensor:
+    def _latents(self, purpose: Purpose, step: int, samples: int) -> Tensor:
+        """The latent draws of every stream, (stream, sample, …), padded to the pack's number of streams."""
+        latent = self.program.latent(samples)
+        seeds = [int(dict(stream)["seed"]) for stream in self._streams]
+        drawn: dict[int, Tensor] = {}
+        for seed in seeds:
+            if seed not in drawn:
+                drawn[seed] = words(seed, purpose, step, samples * self.program.width).to(self.device)
+        latents = [latent(drawn[seed], table) for seed, table in zip(seeds, self._tables, strict=True)]
         return torch.stack([*latents, *[latents[0]] * (self.pack.streams - len(latents))])
 
     def advance(self, steps: int) -> None:
         """Train for at most `steps` more steps."""
         begin = time.perf_counter()
         for _ in range(min(steps, self.steps - self.done)):
-            now = torch.tensor(self.done, dtype=torch.int32, device=self.device)
-            latents = [
-                self.program.draw(key, now, table) for key, table in zip(self._training_keys, self._tables, strict=True)
-            ]
+            latents = self._latents("training", self.done, self.program.batch)
             rate = torch.tensor(factor(self.schedule, self.done, self.steps), device=self.device)
+            time_now = torch.tensor(float(self.done + 1), device=self.device)
             self.parameters, self.moments, self.loss_sum = self.program.step(
-                self.parameters, self.moments, self._padded(latents), self.stream, self.knobs,
-                rate, now.to(torch.float32) + 1, self.loss_sum,
-            )  # fmt: skip
+                self.parameters, self.moments, latents, self.stream, self.knobs, rate, time_now, self.loss_sum
+            )
             self.done += 1
             if self.done % self._every == 0 or self.done == self.steps:
                 self._note_curve()
@@ -132,15 +132,9 @@ class PackRun:
     def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
         total = int(self.program.shape["evaluation_samples"])
         sums = torch.zeros(2, self.pack.width, dtype=torch.float64, device=self.device)
-        keys = self._keys("evaluation")
         for chunk, begin in enumerate(range(0, total, EVALUATION_CHUNK)):
-            samples = min(EVALUATION_CHUNK, total - begin)
-            now = torch.tensor(chunk, dtype=torch.int32, device=self.device)
-            latents = [
-                self.program.draw_evaluation(key, now, table, samples)
-                for key, table in zip(keys, self._tables, strict=True)
-            ]
-            losses = self.program.losses(self.parameters, torch.stack(latents), self.stream, self.knobs).double()
+            latents = self._latents("evaluation", chunk, min(EVALUATION_CHUNK, total - begin))
+            losses = self.program.losses(self.parameters, latents, self.stream, self.knobs).double()
             sums += torch.stack([losses.sum(dim=1), losses.square().sum(dim=1)])
         mean = sums[0] / total
         variance = (sums[1] / total - mean.square()).clamp(min=0) * (total / (total - 1))

@@ -6,8 +6,10 @@ import functools
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
+import torch._dynamo
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, vmap
 
@@ -21,6 +23,10 @@ from explorer.training.optimizers import OPTIMIZERS, Moments, Parameters
 
 log = logging.getLogger("explorer")
 
+# Programs of many shapes share code objects, and dynamo counts recompilations by code object.
+torch._dynamo.config.recompile_limit = 4096
+torch._dynamo.config.accumulated_recompile_limit = 65536
+
 
 @functools.cache
 def compiler_available() -> bool:
@@ -33,36 +39,52 @@ def compiler_available() -> bool:
     return False
 
 
+def _compiling(compiled: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return functools.partial(torch.compile, fullgraph=True, dynamic=False) if compiled else lambda function: function
+
+
+@functools.lru_cache(maxsize=256)
+def latent_program(source: str, dimension: int, samples: int, compiled: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Random words and a stream's table to the stream's latent draws; one program whatever the code dimension.
+
+    One stream at a time, so that the draws of a seed are the same bits whichever other seeds share the pack.
+    """
+    law = sources[source]
+    width = law.width(dimension)
+
+    def latent(bits: Tensor, table: Tensor) -> Tensor:
+        return law.latent(uniforms(bits, width), table)
+
+    del samples  # names the shape in the cache
+    return _compiling(compiled)(latent)
+
+
 class Program:
-    """The draw, the step and the forward pass of one shape, as functions of stacked tensors."""
+    """The step and the forward pass of one shape, as functions of stacked tensors."""
 
     def __init__(self, shape: Mapping[str, Value], compiled: bool = True) -> None:
         self.shape = dict(shape)
         self.source = sources[str(shape["source"])]
         self.dimension, self.batch = int(shape["dimension"]), int(shape["batch"])
         self.width = self.source.width(self.dimension)
-        declared = axes_of(str(shape["source"]), str(shape["architecture"]))
-        common = {"dimension", "code_dimension"}
-        mine = {a.name for a in architectures[str(shape["architecture"])].axes if a.role == "shape"}
+        family = architectures[str(shape["architecture"])]
+        accepted = {"dimension", "code_dimension", *(a.name for a in family.axes if a.role == "shape")}
         self.build: Callable[[], Architecture] = functools.partial(
-            architectures[str(shape["architecture"])], **{k: v for k, v in shape.items() if k in mine | common}
+            family, **{name: value for name, value in shape.items() if name in accepted}
         )
         self.model = self.build()
         self.source_knobs = [a.name for a in self.source.axes if a.role == "knob"]
-        self.model_knobs = [a.name for a in self.model.axes if a.role == "knob"]
+        self.model_knobs = [a.name for a in family.axes if a.role == "knob"]
+        declared = axes_of(str(shape["source"]), str(shape["architecture"]))
         self.knobs = [a.name for a in declared if a.role == "knob"]
         self.update = OPTIMIZERS[str(shape["optimizer"])][0]
         self.compiled = compiled and compiler_available()
-        wrap = functools.partial(torch.compile, fullgraph=True, dynamic=False) if self.compiled else lambda f: f
-        self.draw = wrap(self._draw)
-        self.step = wrap(self._step)
+        self.step = _compiling(self.compiled)(self._step)
 
-    def _draw(self, key: Tensor, step: Tensor, table: Tensor) -> Tensor:
-        return self.source.latent(uniforms(key, step, self.batch, self.width), table)
-
-    def draw_evaluation(self, key: Tensor, step: Tensor, table: Tensor, samples: int) -> Tensor:
-        """Latent draws of one evaluation chunk."""
-        return self.source.latent(uniforms(key, step, samples, self.width), table)
+    def latent(self, samples: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """The latent draws of this many samples, compiled for those of a training step."""
+        compiled = self.compiled and samples == self.batch
+        return latent_program(str(self.shape["source"]), self.dimension, samples, compiled)
 
     def _losses(self, parameters: Parameters, latent: Tensor, knobs: dict[str, Tensor]) -> Tensor:
         x = self.source.sample(latent, **{k: knobs[k] for k in self.source_knobs if k in knobs})

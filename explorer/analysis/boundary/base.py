@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from explorer.errors import AnalysisError
 from explorer.registry import Registry
 
 
@@ -46,7 +47,7 @@ class Boundary:
 
 Estimator = Callable[[Problem], Boundary]
 
-estimators: Registry[Estimator] = Registry("estimator", "explorer.analysis.boundary")
+estimators: Registry[Estimator] = Registry("estimator", "explorer.analysis.boundary", AnalysisError)
 
 
 def by_seed(table: pd.DataFrame, problem: Problem, value: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -61,6 +62,15 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> 
     total = weights @ present
     summed = weights @ np.where(present, values, 0.0)
     return np.divide(summed, total, out=np.full(values.shape[1], np.nan), where=total > 0)
+
+
+def no_interval(seeds: int) -> str:
+    """Why an estimate has no interval."""
+    return (
+        "no interval: it takes at least two seeds"
+        if seeds < 2
+        else "no interval: too few resamples of the seeds gave a value"
+    )
 
 
 def mixed_range(problem: Problem, phases: pd.Series) -> tuple[float, float] | None:

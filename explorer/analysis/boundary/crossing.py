@@ -9,7 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.analysis.bootstrap import over_seeds
-from explorer.analysis.boundary.base import Boundary, Problem, by_seed, estimators, mixed_range, weighted_mean
+from explorer.analysis.boundary.base import (
+    Boundary,
+    Problem,
+    by_seed,
+    estimators,
+    mixed_range,
+    no_interval,
+    weighted_mean,
+)
 from explorer.analysis.phases import classify
 
 FEWEST_POINTS = 2
@@ -95,7 +103,7 @@ def crossing(problem: Problem) -> Boundary:
     notes = _left_out(problem, phases)
     branches = {}
     for phase in ("rotation", "identity"):
-        rows = table[phases == phase]
+        rows = table[(phases == phase) & table[problem.loss].notna()]
         found = rows[problem.along].nunique()
         if found < FEWEST_POINTS:
             note = f"{phase} found at {found} value{'s' * (found != 1)} of {problem.along}; a branch needs at least {FEWEST_POINTS}"
@@ -119,7 +127,7 @@ def crossing(problem: Problem) -> Boundary:
         return Boundary(seeds=len(seeds), mixed=mixed, notes=(note, *notes))
     bounds = _interval(rotation, identity, critical, len(seeds), straight)
     if bounds is None:
-        notes = ("no interval: it takes at least two seeds with both branches", *notes)
+        notes = (no_interval(len(seeds)), *notes)
     beyond = max(rotation.distance(critical), identity.distance(critical))
     if beyond > 0:
         further = "rotation" if rotation.distance(critical) >= identity.distance(critical) else "identity"
@@ -139,7 +147,7 @@ def _interval(
         if bounds is None:
             return None
         found += bounds
-    return min(found), max(found)
+    return (min(found), max(found)) if found else None
 
 
 def _left_out(problem: Problem, phases: pd.Series) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from explorer.analysis.boundary.base import Boundary, Problem, estimators
@@ -49,6 +50,7 @@ def fit_boundary(
     Raises AnalysisError for a missing or non-numeric column and an unknown estimator.
     """
     wanted = [estimator] if isinstance(estimator, str) else list(estimator)
+    by = [by] if isinstance(by, str) else list(by)
     purpose = "boundary"
     needed = [along, *by, order, seed, *([loss, start] if "crossing" in wanted else [])]
     require(table, needed, purpose)
@@ -57,7 +59,9 @@ def fit_boundary(
     if along in by:
         raise AnalysisError(f'{purpose}: "{along}" is both the axis and a column of --by; expected it in one place.')
     methods = {name: estimators[name] for name in wanted}
-    complete = usable(table).dropna(subset=[along, order, seed])
+    numbers = [c for c in (along, order, loss) if c in table.columns and pd.api.types.is_numeric_dtype(table[c])]
+    finite = usable(table).assign(**{c: table[c].where(np.isfinite(table[c])) for c in numbers})
+    complete = finite.dropna(subset=[along, order, seed])
     rows: list[dict[str, object]] = []
     for key, group in _groups(complete, by):
         pooled = [c for c in DEPENDS_ON if c in group.columns and c not in by and c != along and group[c].nunique() > 1]
@@ -69,10 +73,9 @@ def fit_boundary(
             theory = predicted_boundary(along, known) if name == "crossing" else None
             rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, pooled, known)})
     return pd.DataFrame(rows, columns=[*by, *COLUMNS]).astype(
-        {
-            c: "float64"
-            for c in ("critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated")
-        }
+        dict.fromkeys(
+            ("critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated"), "float64"
+        )
     )
 
 

@@ -8,7 +8,15 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 
 from explorer.analysis.bootstrap import over_seeds
-from explorer.analysis.boundary.base import Boundary, Problem, by_seed, estimators, mixed_range, weighted_mean
+from explorer.analysis.boundary.base import (
+    Boundary,
+    Problem,
+    by_seed,
+    estimators,
+    mixed_range,
+    no_interval,
+    weighted_mean,
+)
 from explorer.analysis.phases import classify
 
 FEWEST_POINTS = 4
@@ -59,7 +67,8 @@ def switch(problem: Problem) -> Boundary:
         return Boundary(seeds=seeds, mixed=mixed, notes=(note,))
     mean = weighted_mean(values, np.ones(seeds))
     if np.ptp(mean) < SMALLEST_RISE:
-        note = f"one phase only: {problem.order} stays between {mean.min():.3g} and {mean.max():.3g} over [{points[0]:g}, {points[-1]:g}]"
+        stays = f"{problem.order} stays between {mean.min():.3g} and {mean.max():.3g}"
+        note = f"one phase only: {stays} over [{points[0]:g}, {points[-1]:g}]"
         return Boundary(seeds=seeds, mixed=mixed, notes=(note,))
     fitted = _fit(points, mean)
     if fitted is None or not points[0] < fitted[2] < points[-1] or abs(fitted[1]) < SMALLEST_RISE:
@@ -71,7 +80,7 @@ def switch(problem: Problem) -> Boundary:
         return float(again[2]) if again is not None else float("nan")
 
     bounds = over_seeds(float(fitted[2]), seeds, location)
-    notes = () if bounds else ("no interval: it takes at least two seeds",)
+    notes = () if bounds else (no_interval(seeds),)
     low, high = bounds or (None, None)
     width = RISE_TO_WIDTH * float(np.exp(fitted[3]))
     return Boundary(float(fitted[2]), low, high, width, seeds, mixed, None, notes)

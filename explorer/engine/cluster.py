@@ -1,0 +1,70 @@
+"""Reaching Ray: an embedded one on this machine, or the cluster at an address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from explorer.errors import EngineError
+
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+OBJECT_STORE_BYTES = 256 * 2**20
+
+
+@contextlib.contextmanager
+def connected(address: str | None, cpus: int) -> Iterator[None]:
+    """A Ray session for the length of a `with`: embedded with this many CPUs, or at an address (`auto`, ray://…).
+
+    Raises EngineError where no cluster answers.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    already = ray.is_initialized()
+    try:
+        if not already:
+            _init(ray, address, cpus)
+        yield
+    finally:
+        if not already:
+            ray.shutdown()
+
+
+def _init(ray: object, address: str | None, cpus: int) -> None:
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+    try:
+        if address is None:
+            ray.init(  # type: ignore[attr-defined]
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                **quiet,
+            )
+        else:
+            ray.init(address=address, **quiet)  # type: ignore[attr-defined]
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        where = "an embedded Ray could not be started" if address is None else f"no Ray cluster answers at {address}"
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EngineError(
+            f"{where}: {first}. Expected a running cluster (ray start --head; with a token file, RAY_AUTH_MODE=token), "
+            "or no --address for an embedded one."
+        ) from None
+
+
+def largest_node_cpus() -> float:
+    """CPUs of the cluster's largest node that is alive."""
+    import ray
+
+    return max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)

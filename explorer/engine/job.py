@@ -1,0 +1,141 @@
+"""One pack from cells to rows in the store, whatever happens to it on the way."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from explorer.cells import Cell, Pack
+from explorer.engine.rows import Provenance, curve_table, minimizer_table, outcome_table
+from explorer.store import StoreWriter
+from explorer.study import Keep
+from explorer.training import CellResult, PackRun
+from explorer.training.program import compiler_available
+
+ERROR_LENGTH = 2000
+SLICE_STEPS = 20
+
+
+class PackJob:
+    """Trains a pack by slices of wall time and publishes it.
+
+    A pack that raises is cut in two, and in two again, until the cell that raises stands alone and becomes a `failed`
+    row; a pack that runs out of memory goes on at half the width. Where two cells in turn fail alone with one error
+    and none has succeeded, the error is not theirs, and the rest fail with it untried.
+    """
+
+    def __init__(
+        self, pack: Pack, store: str, keep: Keep, device: str = "cpu", git_revision: str | None = None
+    ) -> None:
+        self.pack, self.keep, self.device = pack, keep, device
+        self.writer = StoreWriter(store)
+        self.git_revision = git_revision
+        self.results: list[CellResult] = []
+        self.queue: list[Pack] = [pack]
+        self.run: PackRun | None = None
+        self.published = False
+        self._alone: list[str] = []
+
+    def advance(self, seconds: float) -> None:
+        """Work for about this long; the first call on a new shape also compiles."""
+        end = time.monotonic() + seconds
+        while not self.published and time.monotonic() < end:
+            if not self.queue:
+                self._publish()
+                return
+            try:
+                self._train_slice(end)
+            except Exception as error:  # whatever a source, an architecture or torch raises is the cell's own failure
+                self._after(error)
+
+    def _train_slice(self, end: float) -> None:
+        if self.run is None:
+            self.run = PackRun(self.queue[0], self.device)
+        while not self.run.finished:
+            self.run.advance(SLICE_STEPS)
+            if time.monotonic() >= end:
+                return
+        self.results += self.run.finish()
+        self.run = None
+        self.queue.pop(0)
+
+    def _after(self, error: Exception) -> None:
+        pack = self.queue.pop(0)
+        seconds = self.run.seconds if self.run else 0.0
+        self.run = None
+        if self.device != "cpu":
+            torch.cuda.empty_cache()
+        message = f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
+        if len(pack.cells) > 1:
+            width = max(1, pack.width // 2) if _out_of_memory(error) else pack.width
+            half = len(pack.cells) // 2
+            parts = [pack.cells[:half], pack.cells[half:]]
+            self.queue[:0] = [p for cells in parts for p in _repacked(cells, width, pack.streams)]
+            return
+        if _out_of_memory(error) and pack.width > 1:
+            self.queue.insert(0, Pack(pack.cells, pack.width // 2, pack.streams))
+            return
+        self.results.append(_failed(pack.cells[0], message, seconds))
+        self._alone.append(message)
+        if len(self._alone) >= 2 and len(set(self._alone)) == 1 and len(self._alone) == len(self.results):
+            self.results += [_failed(cell, message, 0.0) for rest in self.queue for cell in rest.cells]
+            self.queue.clear()
+
+    def _publish(self) -> None:
+        key = self.pack.key
+        provenance = Provenance(
+            device=self.device if self.device == "cpu" else torch.cuda.get_device_name(0),
+            threads=torch.get_num_threads(),
+            compiled=compiler_available(),
+            git_revision=self.git_revision,
+        )
+        self.writer.publish(
+            key,
+            outcome_table(self.results, key, self.pack.width, provenance),
+            curve_table(self.results, key) if self.keep.curves else None,
+            minimizer_table(self.results, key) if self.keep.minimizers else None,
+        )
+        self.published = True
+
+    @property
+    def fraction(self) -> float:
+        """How much of the pack is trained, 0 to 1."""
+        under_way = len(self.run.pack.cells) * self.run.done / self.run.steps if self.run else 0.0
+        return min(1.0, (len(self.results) + under_way) / len(self.pack.cells))
+
+    def summary(self) -> dict[str, float | int | bool]:
+        """Flat numbers for Tune: everything else goes straight to the store."""
+        statuses = [result.status for result in self.results]
+        diverged = statuses.count("diverged") + (int(self.run.diverged.sum()) if self.run else 0)
+        return {
+            "done": self.published,
+            "cells": len(self.pack.cells),
+            "fraction": self.fraction,
+            "diverged": diverged,
+            "failed": statuses.count("failed"),
+        }
+
+
+def _repacked(cells: tuple[Cell, ...], width: int, streams: int) -> list[Pack]:
+    return [Pack(cells[i : i + width], width, streams) for i in range(0, len(cells), width)]
+
+
+def _failed(cell: Cell, message: str, seconds: float) -> CellResult:
+    return CellResult(cell, "failed", 0, seconds, error=message)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+        or "not enough memory" in text
+        or "can't allocate memory" in text
+    )
+
+
+def failed_pack(pack: Pack, store: str, message: str, git_revision: str | None) -> None:
+    """Publish a pack whose worker died every time as failed rows."""
+    results = [_failed(cell, message[:ERROR_LENGTH], 0.0) for cell in pack.cells]
+    table = outcome_table(results, pack.key, pack.width, Provenance(git_revision=git_revision))
+    StoreWriter(store).publish(pack.key, table)

@@ -1,0 +1,102 @@
+"""How a run is going: one bar in a terminal or notebook, plain lines elsewhere, a log file and the store always."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.text import Text
+
+log = logging.getLogger("explorer")
+
+LINE_EVERY_SECONDS = 10.0
+NOTE_EVERY_SECONDS = 2.0
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person writes it: 42 s, 3 min 5 s, 2 h 10 min."""
+    if seconds != seconds or seconds == float("inf"):
+        return "unknown"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields.get("rate", "")))
+
+
+class RunProgress:
+    """Counts cells as packs report them. `note` is called now and then with the counts, for the store."""
+
+    def __init__(self, total: int, done: int, note: Callable[[dict[str, Any]], None], show: bool = True) -> None:
+        self.total, self.before, self.note = total, done, note
+        self.packs: dict[Any, dict[str, Any]] = {}
+        self.started = time.monotonic()
+        self._noted = self._lined = float("-inf")
+        self.console = Console(stderr=True)
+        self.live = show and (self.console.is_terminal or self.console.is_jupyter)
+        self.lines = show and not self.live
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[cells]}"),
+            BarColumn(bar_width=None),
+            _Rate(),
+            console=self.console,
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task("", total=total, completed=done, cells=f"{done}/{total} cells", rate="starting")
+
+    def __enter__(self) -> RunProgress:
+        self.bar.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.bar.__exit__(*exception)
+
+    def update(self, pack: Any, summary: dict[str, Any]) -> None:
+        """Take a pack's latest summary."""
+        self.packs[pack] = summary
+        self._show()
+
+    def counts(self) -> dict[str, Any]:
+        """Cells done, in training, diverged and failed; rate in cells per second and seconds to go."""
+        trained = sum(p["cells"] for p in self.packs.values() if p["done"])
+        worth = sum(p["cells"] * p["fraction"] for p in self.packs.values())
+        elapsed = time.monotonic() - self.started
+        rate = worth / elapsed if elapsed > 0 else 0.0
+        left = (self.total - self.before - worth) / rate if rate > 0 else float("inf")
+        return {
+            "total": self.total,
+            "done": self.before + trained,
+            "diverged": sum(p["diverged"] for p in self.packs.values()),
+            "failed": sum(p["failed"] for p in self.packs.values()),
+            "rate": rate,
+            "seconds_left": left if left != float("inf") else None,
+            "worth": self.before + worth,
+        }
+
+    def _show(self) -> None:
+        now = self.counts()
+        left = "unknown" if now["seconds_left"] is None else duration(now["seconds_left"])
+        text = f"{now['diverged']} diverged, {now['failed']} failed, {now['rate']:.1f} cells/s, {left} left"
+        cells = f"{now['done']}/{now['total']} cells"
+        self.bar.update(self.task, completed=now["worth"], cells=cells, rate=text)
+        moment = time.monotonic()
+        if moment - self._lined >= LINE_EVERY_SECONDS:
+            self._lined = moment
+            log.info("%s, %s", cells, text)
+            if self.lines:
+                print(f"{cells}, {text}", file=sys.stderr, flush=True)
+        if moment - self._noted >= NOTE_EVERY_SECONDS:
+            self._noted = moment
+            self.note(now)

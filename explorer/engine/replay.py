@@ -1,0 +1,69 @@
+"""Training one stored cell again, alone, to see whether it comes out the same."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from explorer.cells import Cell, Pack
+from explorer.errors import StoreError
+from explorer.observables import observe
+from explorer.registry import nearest
+from explorer.store import Store, open_store
+from explorer.training import PackRun
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Stored against replayed values, by column; a diverged cell has a status and no numbers."""
+
+    cell_key: str
+    stored: dict[str, float | str | None]
+    replayed: dict[str, float | str | None]
+
+    @property
+    def identical(self) -> bool:
+        """Whether every value is the same to the last bit."""
+        return self.stored == self.replayed
+
+
+def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
+    """Train the cell with this key again from its stored settings, in a pack of the stored width with no neighbours.
+
+    On the machine and versions that made the row every value is bit-equal. Raises StoreError where there is no such cell,
+    and where this version of explorer gives its settings another key.
+    """
+    opened = store if isinstance(store, Store) else open_store(store)
+    rows = {row["cell_key"]: row for row in opened.arrow(where=f"cell_key = '{_safe(cell_key)}'").to_pylist()}
+    if cell_key not in rows:
+        keys = opened.keys()
+        raise StoreError(
+            f'{opened.files.name}: there is no cell "{cell_key}"; the store holds {len(keys)} cells.{nearest(cell_key, keys)}'
+        )
+    row = rows[cell_key]
+    cell = Cell({name: row[name] for name in opened.settings if row[name] is not None})
+    if cell.key != cell_key:
+        raise StoreError(
+            f"{opened.files.name}: cell {cell_key} was made by explorer {row['explorer_version']}, "
+            "under which its settings had another meaning; this version cannot replay it."
+        )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(int(row["threads"] or threads))
+    try:
+        run = PackRun(Pack((cell,), int(row["pack_width"]), 1))
+        run.advance(run.steps)
+        result = run.finish()[0]
+    finally:
+        torch.set_num_threads(threads)
+    observed = observe(result.minimizer) if result.minimizer else dict.fromkeys(opened.observables)
+    names = ["status", "loss", "loss_se", *opened.observables]
+    values: dict[str, float | str | None] = {
+        "status": result.status, "loss": result.loss, "loss_se": result.loss_se, **observed
+    }  # fmt: skip
+    return Replay(cell_key, {n: row[n] for n in names}, {n: values.get(n) for n in names})
+
+
+def _safe(cell_key: str) -> str:
+    return cell_key.replace("'", "")

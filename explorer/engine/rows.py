@@ -1,0 +1,115 @@
+"""Results as the store's tables."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pyarrow as pa
+
+from explorer.observables import observables, observe
+from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, outcome_schema
+from explorer.training import CellResult
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def git_revision() -> str | None:
+    """The commit of the checkout this package runs from, with `+` where it has changes; None for an installed copy."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if not git("ls-files", "--error-unmatch", __file__):
+        return None
+    revision = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", str(here.parent))
+    return f"{revision}{'+' if changed else ''}" if revision else None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where and with what a pack was trained."""
+
+    device: str = "cpu"
+    threads: int = 1
+    compiled: bool = True
+    git_revision: str | None = None
+    explorer_version: str | None = field(default_factory=lambda: _version("explorer"))
+    torch_version: str | None = field(default_factory=lambda: _version("torch"))
+    ray_version: str | None = field(default_factory=lambda: _version("ray"))
+    host: str = field(default_factory=platform.node)
+
+    def columns(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def outcome_table(results: Sequence[CellResult], pack_key: str, pack_width: int, provenance: Provenance) -> pa.Table:
+    """One row per cell: settings, loss, observables, provenance."""
+    schema = outcome_schema([result.cell.settings for result in results], list(observables))
+    finished = datetime.now(UTC)
+    rows = []
+    for result in results:
+        observed: Mapping[str, float | None] = observe(result.minimizer) if result.minimizer else {}
+        rows.append({
+            **result.cell.settings,
+            "cell_key": result.cell.key,
+            "status": result.status,
+            "error": result.error,
+            "loss": result.loss,
+            "loss_se": result.loss_se,
+            **observed,
+            "steps_taken": result.steps,
+            "seconds": result.seconds,
+            "pack_key": pack_key,
+            "pack_width": pack_width,
+            "finished_at": finished,
+            "schema_version": SCHEMA_VERSION,
+            **provenance.columns(),
+        })  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def curve_table(results: Sequence[CellResult], pack_key: str) -> pa.Table:
+    """The training curves of a pack, one row per point."""
+    rows = [
+        {"cell_key": result.cell.key, "pack_key": pack_key, "step": step, "loss": loss}
+        for result in results
+        for step, loss in result.curve
+    ]
+    return pa.Table.from_pylist(rows, schema=CURVES)
+
+
+def minimizer_table(results: Sequence[CellResult], pack_key: str) -> pa.Table:
+    """The trained matrices of a pack, one row per matrix, row-major."""
+    rows = [
+        {
+            "cell_key": result.cell.key,
+            "pack_key": pack_key,
+            "name": name,
+            "rows": value.shape[0],
+            "columns": value.shape[1],
+            "values": value.ravel(),
+        }
+        for result in results
+        for name, value in (result.minimizer or {}).items()
+        if value.ndim == 2
+    ]
+    return pa.Table.from_pylist(rows, schema=MINIMIZERS)

@@ -1,0 +1,226 @@
+"""Running a study: what is missing, as packs, as Ray Tune trials, into the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from platform import node
+from typing import Any
+
+from explorer.engine import cluster
+from explorer.engine.plan import Plan, plan_study
+from explorer.engine.progress import RunProgress, duration
+from explorer.engine.rows import git_revision
+from explorer.store import StoreWriter, open_store
+from explorer.study import Study
+
+log = logging.getLogger("explorer")
+
+RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run left behind. `interrupted` says that it was stopped before the study was complete."""
+
+    out: str
+    cells: int
+    done: int
+    trained: int
+    diverged: int
+    failed: int
+    seconds: float
+    interrupted: bool
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.cells
+
+
+def run_study(
+    study: Study, out: str | None = None, address: str | None = None, retry_failed: bool = False, progress: bool = True
+) -> RunSummary:
+    """Train every cell of a study that its store lacks.
+
+    `out` is a directory (default results/<name>) or an object-store URI; `address` a Ray cluster (`auto`, ray://…), an
+    embedded Ray where it is None. The same call again goes on where the last one stopped, however it stopped; cells of a
+    changed study join those that are there. `retry_failed` trains failed cells again.
+
+    Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
+    """
+    plan = plan_study(study, out, retry_failed)
+    writer = StoreWriter(plan.out)
+    writer.create()
+    writer.keep_study(study.text, [cell.key for cell in study.cells])
+    begin = time.monotonic()
+    interrupted = False
+    if plan.packs:
+        interrupted = _train(plan, writer, address, progress)
+    return _summary(plan, time.monotonic() - begin, interrupted)
+
+
+def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
+    store = open_store(plan.out)
+    wanted = {cell.key for cell in plan.study.cells}
+    rows = [r for r in store.arrow(["cell_key", "status"]).to_pylist() if r["cell_key"] in wanted]
+    statuses = [row["status"] for row in rows]
+    return RunSummary(
+        plan.out,
+        len(wanted),
+        len(rows),
+        len(rows) - plan.done,
+        statuses.count("diverged"),
+        statuses.count("failed"),
+        seconds,
+        interrupted,
+    )
+
+
+def _train(plan: Plan, writer: StoreWriter, address: str | None, show: bool) -> bool:
+    """Train the plan's packs; returns whether the run was interrupted."""
+    run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    facts = {"run": run, "study": plan.study.name, "host": node(), "pid": os.getpid(),
+             "started_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
+
+    def note(counts: dict[str, Any], state: str = "running") -> None:
+        writer.note_run(run, {**facts, "state": state, **counts})
+
+    with _log_file(writer, run), RunProgress(plan.cells, plan.done, note, show) as progress:
+        log.info("run %s: %d of %d cells in %d packs", run, len(plan.missing), plan.cells, len(plan.packs))
+        note(progress.counts())
+        interrupted = False
+        try:
+            cpus = os.cpu_count() or 1
+            with cluster.connected(address, cpus):
+                _fit(plan, progress, address)
+        except KeyboardInterrupt:
+            interrupted = True
+        except BaseException:
+            note(progress.counts(), "stopped")
+            raise
+        note(progress.counts(), "interrupted" if interrupted else "finished")
+        log.info("run %s %s after %s", run, "interrupted" if interrupted else "finished",
+                 duration(time.monotonic() - progress.started))  # fmt: skip
+    return interrupted
+
+
+def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
+    from ray import tune
+
+    from explorer.engine.trial import PackTrial, Reporter, pack_data
+
+    resources = plan.study.resources
+    cpus = float(resources.cpus_per_pack)
+    largest = cluster.largest_node_cpus()
+    if 0 < largest < cpus:
+        message = f"resources.cpus_per_pack: {cpus:g}, and the largest node has {largest:g} CPUs"
+        if address is not None:
+            message += "; waiting for a larger one"
+        else:
+            cpus = largest
+            message += f"; using {largest:g}"
+        log.warning(message)
+        print(message, file=sys.stderr)
+    keep = plan.study.keep
+    store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
+    trainable = tune.with_parameters(
+        PackTrial,
+        packs=[pack_data(pack) for pack in plan.packs],
+        store=store,
+        keep=(keep.curves, keep.minimizers),
+        threads=max(1, int(cpus)),
+        gpu=resources.gpus_per_pack > 0,
+        git_revision=git_revision(),
+    )
+    scratch = tempfile.mkdtemp(prefix="explorer-tune-")
+    try:
+        with _quiet_ray():
+            tuner = tune.Tuner(
+                tune.with_resources(trainable, {"cpu": cpus, "gpu": float(resources.gpus_per_pack)}),
+                param_space={"pack": tune.grid_search(list(range(len(plan.packs))))},
+                tune_config=tune.TuneConfig(reuse_actors=True),
+                run_config=tune.RunConfig(
+                    name="study",
+                    storage_path=scratch,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=RETRIES),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                    callbacks=[Reporter(progress)],
+                ),
+            )
+            results = tuner.fit()
+        _publish_dead_packs(plan, results, progress)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _publish_dead_packs(plan: Plan, results: Any, progress: RunProgress) -> None:
+    """A pack whose worker died every time leaves failed rows, so that the study ends and says what is wrong."""
+    from explorer.engine.job import failed_pack
+
+    for i in range(len(results)):
+        error = results[i].error
+        config = results[i].config
+        if error is None or config is None:
+            continue
+        pack = plan.packs[config["pack"]]
+        missing = open_store(plan.out).missing(pack.cells)
+        if not missing:
+            continue
+        message = f"the worker died {RETRIES + 1} times: {_last_line(error)}"
+        log.error("pack %s: %s", pack.key, message)
+        failed_pack(pack, plan.out, message, git_revision())
+        cells = len(pack.cells)
+        progress.update(config["pack"], {"done": True, "cells": cells, "fraction": 1.0, "diverged": 0, "failed": cells})
+
+
+def _last_line(error: Any) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def _quiet_ray() -> Iterator[None]:
+    """Tune's own logger speaks of its tables and of the scratch directory; the bar says what matters."""
+    loggers = [logging.getLogger(name) for name in ("ray", "ray.tune", "ray.train", "ray.air")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _log_file(writer: StoreWriter, run: str) -> Iterator[None]:
+    """A log beside the store's parts; nowhere when the store is not on a disk."""
+    if not writer.files.local:
+        yield
+        return
+    folder = Path(writer.files.path("logs"))
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / f"{run}.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level, propagate = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
+        handler.close()

@@ -1,0 +1,71 @@
+"""A pack as a Ray Tune trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from ray import tune
+
+from explorer.cells import Cell, Pack
+from explorer.engine.job import PackJob
+from explorer.engine.progress import RunProgress
+from explorer.study import Keep
+
+SLICE_SECONDS = 1.0
+
+PackData = tuple[Sequence[dict[str, Any]], int, int]
+
+
+def pack_data(pack: Pack) -> PackData:
+    """A pack as plain data, for the object store."""
+    return pack.settings, pack.width, pack.streams
+
+
+class PackTrial(tune.Trainable):
+    """One pack; the actor is reused for the next, so that imports and compiled programs are paid for once."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        packs: Sequence[PackData] = (),
+        store: str = "",
+        keep: tuple[bool, bool] = (False, False),
+        threads: int = 1,
+        gpu: bool = False,
+        git_revision: str | None = None,
+    ) -> None:
+        torch.set_num_threads(threads)
+        self.packs, self.store, self.git_revision = packs, store, git_revision
+        self.keep = Keep(curves=keep[0], minimizers=keep[1])
+        self.device = "cuda:0" if gpu else "cpu"
+        self._start(config)
+
+    def _start(self, config: dict[str, Any]) -> None:
+        settings, width, streams = self.packs[config["pack"]]
+        pack = Pack(tuple(Cell(s) for s in settings), width, streams)
+        self.job = PackJob(pack, self.store, self.keep, self.device, self.git_revision)
+
+    def step(self) -> dict[str, Any]:
+        self.job.advance(SLICE_SECONDS)
+        return self.job.summary()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._start(new_config)
+        return True
+
+
+class Reporter(tune.Callback):
+    """Feeds a run's progress. Tune pickles its callbacks into the scratch directory; the progress stays behind."""
+
+    def __init__(self, progress: RunProgress | None) -> None:
+        self.progress = progress
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"progress": None}
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
+        if self.progress is not None:
+            names = ("done", "cells", "fraction", "diverged", "failed")
+            self.progress.update(trial.config["pack"], {name: result[name] for name in names})
