@@ -90,21 +90,21 @@ class Study:
         return checked
 
     def _explain(self, error: Any) -> str:
-        path = tuple(p for p in error["loc"] if not str(p).startswith(("literal[", "constrained-", "int", "float")))
-        found = error["input"]
+        path: yaml_text.Path = error["loc"][:2]  # section and key; then pydantic names the member of a union
+        found, key = error["input"], str(path[-1])
         if error["type"] == "extra_forbidden":
             section: Any = (
                 {"keep": Keep, "resources": Resources}.get(str(path[0]), _Document) if len(path) > 1 else _Document
             )
             known = list(section.model_fields)
-            hint = nearest(str(path[-1]), known)
+            hint = nearest(key, known)
             if len(path) == 1 and not hint and str(path[0]) in known_axes():
                 hint = f' "{path[0]}" is a setting: write it under axes.'
             return f"{self._at(path)}: unknown key; expected one of {', '.join(known)}.{hint}"
         if error["type"] == "missing":
-            expected = {"name": "a name for the study", "axes": "a mapping of settings to values"}[str(path[-1])]
+            expected = {"name": "a name for the study", "axes": "a mapping of settings to values"}[key]
             return f"{self.where}: {yaml_text.shown(path)}: missing; expected {expected}."
-        if str(path[-1]) == "cells_per_pack":
+        if key == "cells_per_pack":
             return f'{self._at(path)}: found {shown(found)}, expected "auto" or a whole number from 1 to 65536.'
         expected = {
             "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text", "bool_type": "true or false",

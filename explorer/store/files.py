@@ -29,6 +29,8 @@ class Files:
                 self.system, self.root = fs.LocalFileSystem(), os.path.abspath(self.name)
         except (pa.ArrowInvalid, OSError) as error:
             raise StoreError(f"{self.name}: cannot be opened as a store: {error}") from error
+        if not self.root:
+            raise StoreError(f"{self.name}: found no place after ://, expected a bucket and a prefix.")
         self.local = isinstance(self.system, fs.LocalFileSystem)
 
     def path(self, relative: str) -> str:
@@ -53,10 +55,18 @@ class Files:
             if self.local:
                 self._publish_local(Path(self.path(relative)), content)
             else:
-                with self.system.open_output_stream(self.path(relative)) as stream:
-                    stream.write(content)
+                self._put(self.path(relative), content)
         except OSError as error:
             raise StoreError(f"{self.path(relative)}: could not be written: {error}") from error
+
+    def _put(self, path: str, content: bytes | pa.Buffer) -> None:
+        try:
+            stream = self.system.open_output_stream(path)
+        except FileNotFoundError:  # a file system with real folders, unlike S3
+            self.system.create_dir(os.path.dirname(path), recursive=True)
+            stream = self.system.open_output_stream(path)
+        with stream:
+            stream.write(content)
 
     @staticmethod
     def _publish_local(path: Path, content: bytes | pa.Buffer) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -19,6 +19,7 @@ from explorer.records import (
     MINIMIZERS,
     RESULT,
     SCHEMA_VERSION,
+    STATUSES,
     observables_of,
     outcome_schema,
     settings_of,
@@ -30,7 +31,15 @@ from explorer.store.sql import connect, quoted, run_query
 if TYPE_CHECKING:
     import pandas as pd
 
-    from explorer.cells import Cell
+
+class Keyed(Protocol):
+    """Anything with a cell key."""
+
+    @property
+    def key(self) -> str: ...
+
+
+K = TypeVar("K", bound=Keyed)
 
 
 class Store:
@@ -142,7 +151,7 @@ class Store:
         where = "status <> 'failed'" if retry_failed else None
         return set(self.arrow(["cell_key"], where).column("cell_key").to_pylist())
 
-    def missing(self, cells: Iterable[Cell], retry_failed: bool = False) -> list[Cell]:
+    def missing(self, cells: Iterable[K], retry_failed: bool = False) -> list[K]:
         """The cells without a row: to do = cells(study) − keys(store)."""
         done = self.keys(retry_failed)
         return [cell for cell in cells if cell.key not in done]
@@ -168,6 +177,33 @@ class Store:
         for path in self.files.listing("studies", ".keys.parquet"):
             keys.update(pq.read_table(path, filesystem=self.files.system).column("cell_key").to_pylist())
         return keys
+
+    def status(self) -> dict[str, Any]:
+        """How far the store is: cells planned, done by status, to do; what the latest run last said of itself.
+
+        `state` is running, finished, interrupted or stopped as that run wrote it; a run that was killed says `running` and
+        its `updated_at` stands still.
+        """
+        planned = self.planned_keys()
+        rows = self.arrow(["cell_key", "status"])
+        keys, statuses = rows.column("cell_key").to_pylist(), rows.column("status").to_pylist()
+        done = len(planned.intersection(keys))
+        latest = max(self.runs(), key=lambda run: run.get("started_at", ""), default={})
+        counts = {name: statuses.count(name) for name in STATUSES}
+        return {
+            "store": self.files.name,
+            "planned": len(planned),
+            "done": done,
+            "missing": len(planned) - done,
+            "cells": len(keys),
+            **counts,
+            "parts": len(self._parts),
+            "state": latest.get("state", "never run"),
+            "rate": latest.get("rate"),
+            "seconds_left": latest.get("seconds_left") if latest.get("state") == "running" else None,
+            "host": latest.get("host"),
+            "updated_at": latest.get("updated_at"),
+        }
 
     def runs(self) -> list[dict[str, Any]]:
         """What every run says of itself, oldest first."""

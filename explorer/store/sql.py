@@ -16,6 +16,8 @@ CREATE VIEW cells AS SELECT * EXCLUDE (explorer_rank) FROM (
     ) AS explorer_rank FROM stored_cells
 ) WHERE explorer_rank = 1
 """
+# What leaves the tables as they are: SELECT, FROM, WITH, DESCRIBE, SUMMARIZE, SHOW; a PIVOT is several statements in one.
+_READING = ("SELECT", "MULTI")
 _WITH_ROW = "CREATE VIEW {name} AS SELECT t.* FROM stored_{name} t SEMI JOIN cells USING (cell_key, pack_key)"
 
 
@@ -38,19 +40,17 @@ def connect(tables: Mapping[str, Any]) -> Any:
 
 
 def run_query(connection: Any, query: str) -> pa.Table:
-    """The answer as an Arrow table; DuckDB's refusal as a StoreError."""
+    """The answer to one reading statement as an Arrow table; DuckDB's refusal as a StoreError."""
     import duckdb
 
     try:
-        answer = connection.sql(query)
-        if answer is None:
-            raise StoreError(
-                "query: the statement has no answer; expected one SELECT over cells, curves or minimizers."
-            )
-        table = answer.to_arrow_table()
+        kinds = [statement.type.name for statement in connection.extract_statements(query)]
+        if len(kinds) != 1 or kinds[0] not in _READING:
+            found = ", ".join(kinds) or "nothing"
+            raise StoreError(f"query: found {found}, expected one SELECT over cells, curves or minimizers.")
+        return connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
         raise StoreError(f"query: {error}") from error
-    return table
 
 
 def quoted(name: str) -> str:

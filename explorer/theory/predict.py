@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from explorer.theory.gaussian import ODD_ACTIVATIONS, gaussian_loss
-from explorer.theory.sparse import BASES, critical_sparsity, identity_loss
+from explorer.theory.sparse import BASES, critical_sparsity, identity_loss, tie_broken_identity_loss
 
 
 def _given(value: Any) -> bool:
@@ -49,7 +49,7 @@ def predicted_boundary(along: str, settings: Mapping[str, Any]) -> float | None:
 
 
 def predicted_losses(settings: Mapping[str, Any]) -> dict[str, float]:
-    """The losses of the phases that theory knows for these settings: `rotation`, `identity`."""
+    """The losses of the phases that theory knows for these settings: `rotation`, `identity`, `tie-broken identity`."""
     rate = _rate(settings)
     if (
         rate is None
@@ -62,5 +62,7 @@ def predicted_losses(settings: Mapping[str, Any]) -> dict[str, float]:
         losses["rotation"] = float(gaussian_loss(rate, str(settings["activation"])))
     exact = settings["source"] == "sparse" and _sign_code(settings) and _known_base(settings)
     if exact and rate <= 1 and _given(settings.get("sparsity")):
-        losses["identity"] = float(identity_loss(rate, settings["sparsity"], str(settings["base"]), _shape(settings)))
+        arguments = (rate, settings["sparsity"], str(settings["base"]), _shape(settings))
+        losses["identity"] = float(identity_loss(*arguments))
+        losses["tie-broken identity"] = float(tie_broken_identity_loss(*arguments))
     return losses

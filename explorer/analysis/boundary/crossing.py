@@ -147,7 +147,7 @@ def _interval(
         if bounds is None:
             return None
         found += bounds
-    return (min(found), max(found)) if found else None
+    return (min(critical, *found), max(critical, *found)) if found else None
 
 
 def _left_out(problem: Problem, phases: pd.Series) -> tuple[str, ...]:

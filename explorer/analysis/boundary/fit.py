@@ -60,7 +60,8 @@ def fit_boundary(
         raise AnalysisError(f'{purpose}: "{along}" is both the axis and a column of --by; expected it in one place.')
     methods = {name: estimators[name] for name in wanted}
     numbers = [c for c in (along, order, loss) if c in table.columns and pd.api.types.is_numeric_dtype(table[c])]
-    finite = usable(table).assign(**{c: table[c].where(np.isfinite(table[c])) for c in numbers})
+    kept = usable(table)
+    finite = kept.assign(**{c: kept[c].where(np.isfinite(kept[c])) for c in numbers})
     complete = finite.dropna(subset=[along, order, seed])
     rows: list[dict[str, object]] = []
     for key, group in _groups(complete, by):

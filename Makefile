@@ -1,0 +1,39 @@
+# Everything runs in .venv, which `install` sets up; the other targets set it up themselves where it is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := results/demo
+
+.PHONY: install demo test lint bench clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "explorer needs Python 3.11 or newer; make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test,dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/explorer run studies/demo.yaml --out $(DEMO)
+	$(BIN)/explorer boundary $(DEMO) --along sparsity --by rate
+	$(BIN)/explorer figure $(DEMO) phase_diagram --out $(DEMO)/figures/phase_diagram.png
+	$(BIN)/explorer figure $(DEMO) loss_curves --out $(DEMO)/figures/loss_curves.png
+	$(BIN)/explorer figure $(DEMO) minimizers --out $(DEMO)/figures/minimizers.png
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/packing.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,282 @@
+"""The command line: data to stdout, messages to stderr; exit 0 done, 2 bad input, 3 some cells failed, 130 interrupted."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from explorer.errors import ExplorerError
+
+BAD_INPUT, SOME_FAILED, INTERRUPTED = 2, 3, 130
+
+app = typer.Typer(
+    name="explorer",
+    help="Phase diagrams of trained autoencoders: run studies on Ray Tune, query outcomes in Parquet, fit and draw boundaries.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="Study file in YAML.")]
+StoreDir = Annotated[str, typer.Argument(metavar="DIR", help="Store: a directory, or a URI such as s3://bucket/study.")]
+OutDir = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Store to write; default results/<name>.")]
+Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
+
+
+def say(message: str) -> None:
+    """A message to a person."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def give(text: str) -> None:
+    """Data, for a person or a pipe."""
+    sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+    sys.stdout.flush()
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """An ExplorerError ends a command with its one message and exit code 2."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except ExplorerError as error:
+            say(f"error: {error}")
+            raise typer.Exit(BAD_INPUT) from None
+        except ModuleNotFoundError as error:
+            if error.name in ("torch", "ray", "jaxtyping"):
+                say(
+                    f'error: this command trains, and {error.name} is not installed; expected: pip install "explorer[train]".'
+                )
+                raise typer.Exit(BAD_INPUT) from None
+            raise
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+    return run
+
+
+def table_text(frame: Any, form: str) -> str:
+    """A frame as an aligned table, CSV or JSON records; missing values are empty, empty and null."""
+    from explorer.errors import AnalysisError
+    from explorer.registry import nearest
+
+    if form == "csv":
+        return frame.to_csv(index=False)
+    if form == "json":
+        return frame.to_json(orient="records", indent=2, date_format="iso", date_unit="us") + "\n"
+    if form == "table":
+        shown = frame.copy()
+        for name in shown.columns:
+            if shown[name].dtype.kind == "f":
+                shown[name] = shown[name].map(lambda value: "" if value != value else f"{value:.5g}")
+        return shown.astype(object).where(shown.notna(), "").to_string(index=False) + "\n"
+    raise AnalysisError(
+        f'--format: found "{form}", expected one of table, csv, json.{nearest(form, ("table", "csv", "json"))}'
+    )
+
+
+def example(text: str) -> str:
+    """The example of a command's help; the mark keeps its lines as they are, ready to be copied."""
+    return f"\b\nExample:\n  {text}"
+
+
+@app.command(epilog=example("explorer plan studies/demo.yaml"))
+@guarded
+def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
+    """Show what a run would train: cells, packs, what is done already, rough cost. Trains nothing."""
+    import pandas as pd
+
+    from explorer.engine import plan_study
+    from explorer.engine.progress import duration
+    from explorer.study import load_study
+
+    planned = plan_study(load_study(study), out)
+    row = {
+        "study": planned.study.name,
+        "store": planned.out,
+        "points": planned.study.points,
+        "cells": planned.cells,
+        "done": planned.done,
+        "missing": len(planned.missing),
+        "packs": len(planned.packs),
+        "slots": planned.slots,
+        "shapes": planned.shapes,
+        "estimated_seconds": round(planned.seconds, 1) if planned.seconds == planned.seconds else None,
+    }
+    give(table_text(pd.DataFrame([row]), form))
+    if planned.study.points > planned.cells:
+        say(f"{planned.study.points - planned.cells} points of the grid are the same cell as another")
+    if planned.missing:
+        say(f"about {duration(planned.seconds)} on this machine's processors")
+
+
+@app.command(epilog=example("explorer run studies/demo.yaml --out results/demo"))
+@guarded
+def run(
+    study: StudyFile,
+    out: OutDir = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="ADDR", help="Ray cluster: auto or ray://host:10001; default embedded."),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed cells again.")] = False,
+) -> None:
+    """Train the cells of a study that its store lacks. Run it again to go on after a stop, or to add cells."""
+    from explorer.engine import run_study
+    from explorer.engine.progress import duration
+    from explorer.study import load_study
+
+    checked = load_study(study)
+    summary = run_study(checked, out, address, retry_failed)
+    again = f"explorer run {study}" + (f" --out {out}" if out else "") + (f" --address {address}" if address else "")
+    if summary.interrupted:
+        say(f"stopped: {summary.done} of {summary.cells} cells are in {summary.out}. To go on: {again}")
+        raise typer.Exit(INTERRUPTED)
+    say(
+        f"{summary.out}: {summary.done} of {summary.cells} cells, {summary.trained} trained now in {duration(summary.seconds)}, "
+        f"{summary.diverged} diverged, {summary.failed} failed"
+    )
+    if not summary.complete:
+        say(f"{summary.cells - summary.done} cells are missing; see the log in {summary.out}/logs. To go on: {again}")
+        raise typer.Exit(SOME_FAILED)
+    if summary.failed:
+        say(
+            f'why: explorer query {summary.out} "SELECT error, count(*) FROM cells GROUP BY error". To retry: {again} --retry-failed'
+        )
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command(epilog=example("explorer status results/demo --format json"))
+@guarded
+def status(store: StoreDir, form: Format = "table") -> None:
+    """Show how far a store is, while a run is going on or after it."""
+    import pandas as pd
+
+    from explorer.store import open_store
+
+    give(table_text(pd.DataFrame([open_store(store).status()]), form))
+
+
+@app.command(
+    epilog=example('explorer query results/demo "SELECT rate, avg(loss) FROM cells GROUP BY rate ORDER BY rate"')
+)
+@guarded
+def query(
+    store: StoreDir,
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="DuckDB SQL over cells, curves and minimizers.")],
+    form: Format = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.parquet", help="Write the answer as Parquet.")
+    ] = None,
+) -> None:
+    """Ask the store in SQL."""
+    from explorer.store import open_store
+
+    answer = open_store(store).sql(sql)
+    if out is None:
+        give(table_text(answer.to_pandas(), form))
+        return
+    _write_parquet(answer, out)
+    say(f"{out}: {answer.num_rows} rows")
+
+
+def _write_parquet(answer: Any, out: Path) -> None:
+    from explorer.errors import StoreError
+    from explorer.store.files import Files
+
+    if out.suffix != ".parquet":
+        raise StoreError(f'--out: found "{out}", expected a name that ends in .parquet.')
+    Files(out.parent).publish_table(out.name, answer)
+
+
+@app.command(epilog=example("explorer boundary results/demo --along sparsity --by rate --estimator crossing"))
+@guarded
+def boundary(
+    store: StoreDir,
+    along: Annotated[str, typer.Option("--along", help="Axis along which the phase changes.")],
+    by: Annotated[
+        str | None, typer.Option("--by", help="Columns, one boundary per combination; default: what varies.")
+    ] = None,
+    estimator: Annotated[str | None, typer.Option("--estimator", help="switch or crossing; default both.")] = None,
+    order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
+    form: Format = "table",
+) -> None:
+    """Fit where the phase changes, with 95 % intervals and the theory beside it; a note says why where there is none."""
+    from explorer.analysis import estimators, fit_boundary
+    from explorer.analysis.table import varying
+    from explorer.store import open_store
+
+    opened = open_store(store)
+    table = opened.to_pandas()
+    columns = (
+        [c.strip() for c in by.split(",") if c.strip()] if by is not None else varying(table, opened.settings, (along,))
+    )
+    wanted = [estimator] if estimator else [name for name in estimators if name in ("switch", "crossing")]
+    fitted = fit_boundary(table, along, columns, wanted, order)
+    give(table_text(fitted, form))
+
+
+@app.command(epilog=example("explorer figure results/demo phase_diagram --out diagram.pdf"))
+@guarded
+def figure(
+    store: StoreDir,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="phase_diagram, loss_curves or minimizers.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="FILE.png, .pdf or .svg; default <NAME>.png.")
+    ] = None,
+    x: Annotated[str, typer.Option("--x", help="Axis across.")] = "sparsity",
+    y: Annotated[str, typer.Option("--y", help="Axis up, or one panel each.")] = "rate",
+    value: Annotated[str, typer.Option("--value", help="Column shown in colour.")] = "localization",
+    start: Annotated[str, typer.Option("--start", help="Start shown in colour.")] = "random",
+    where: Annotated[
+        str | None, typer.Option("--where", help="SQL condition on cells, e.g. \"base = 'uniform'\".")
+    ] = None,
+) -> None:
+    """Draw a figure from the store."""
+    from explorer.figures import figure as draw
+
+    target = out or Path(f"{name}.png")
+    draw(store, name, target, x, y, value, start, where)
+    say(f"wrote {target}")
+
+
+@app.command(epilog=example("explorer replay results/demo 1561d6d15d08db0e3dc6"))
+@guarded
+def replay(
+    store: StoreDir,
+    cell_key: Annotated[str, typer.Argument(metavar="CELL_KEY", help="Key of a cell, from query.")],
+    form: Format = "table",
+) -> None:
+    """Train one stored cell again, alone, and show stored against replayed values."""
+    import pandas as pd
+
+    from explorer.engine import replay_cell
+
+    compared = replay_cell(store, cell_key)
+    rows = [{"column": n, "stored": v, "replayed": compared.replayed[n]} for n, v in compared.stored.items()]
+    if form == "table":
+        rows = [{k: repr(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    give(table_text(pd.DataFrame(rows), form))
+    say(
+        "identical to the last bit"
+        if compared.identical
+        else "not identical: another machine or version, or another pack width"
+    )
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

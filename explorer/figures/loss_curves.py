@@ -1,0 +1,124 @@
+"""Loss along one axis at each value of another: both starts, both predictions, the crossing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from explorer.analysis import fit_boundary, replicates
+from explorer.analysis.table import constant, varying
+from explorer.axes import label, symbol
+from explorer.errors import AnalysisError
+from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.selection import MOST_PANELS, cells
+from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
+from explorer.store import Store
+from explorer.theory import predicted_losses
+
+FINE = 200
+STARTS = {"random": (BLUE, "o", "random start"), "identity": (ORANGE, "^", "identity start")}
+PREDICTIONS = {
+    "rotation": ((0, (4, 2)), "black", "rotation, Gaussian limit"),
+    "identity": ((0, (1, 1.2)), "black", "exact identity, $1 - r p m^2$"),
+    "tie-broken identity": ((0, (4, 1.5, 1, 1.5)), GREY, "tie-broken identity"),
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One value of y: mean loss with its standard error by start, predictions on a fine grid, the crossing."""
+
+    title: str
+    losses: pd.DataFrame
+    predictions: pd.DataFrame
+    crossing: pd.Series
+
+
+@dataclass(frozen=True)
+class LossCurves:
+    panels: list[Panel]
+    options: Options
+
+
+def extract(store: Store, options: Options) -> LossCurves:
+    """Losses by (y, start, x) over seeds, with what theory says beside them."""
+    x, y = options.x, options.y
+    table = cells(store, options, (x, y, "loss", "seed", "init"), (x, y, "loss"))
+    others = varying(table, store.settings, (x, y))
+    if others:
+        raise AnalysisError(
+            f'{store.files.name}: {", ".join(others)} also vary; choose one combination with --where "{others[0]} = …".'
+        )
+    values = sorted(table[y].unique())
+    if len(values) > MOST_PANELS:
+        raise AnalysisError(
+            f"{store.files.name}: {len(values)} values of {y}, expected at most {MOST_PANELS}; choose some with --where."
+        )
+    found = []
+    for value in values:
+        group = table[table[y] == value]
+        known = {**constant(group, store.settings), y: value}
+        grid = np.linspace(group[x].min(), group[x].max(), FINE)
+        predictions = pd.DataFrame([{x: point, **predicted_losses({**known, x: point})} for point in grid])
+        crossing = fit_boundary(group, along=x, estimator="crossing").iloc[0]
+        losses = replicates(group, "loss", ["init", x])
+        found.append(Panel(f"{symbol(y)} = {value:g}", losses, predictions, crossing))
+    return LossCurves(found, options)
+
+
+def draw(data: LossCurves) -> Figure:
+    """Small multiples on one scale of x; the legend takes a free place of the grid, or stands below."""
+    count = len(data.panels)
+    columns = min(count, 3)
+    rows = math.ceil(count / columns)
+    drawn = Figure(
+        figsize=(PAGE_INCHES if columns > 1 else PAGE_INCHES / 1.8, 2.15 * rows + 0.45), layout="constrained"
+    )
+    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True)
+    for ax, panel in zip(axes.flat, data.panels, strict=False):
+        _panel(ax, panel, data.options)
+    spare = list(axes.flat)[count:]
+    for i, ax in enumerate(axes.flat):
+        if i < count and i + columns >= count:
+            ax.set_xlabel(label(data.options.x))
+            ax.tick_params(labelbottom=True)
+        if i % columns == 0 and i < count:
+            ax.set_ylabel(label("loss"))
+    for ax in spare:
+        ax.set_axis_off()
+    handles: dict[str, object] = {}
+    for ax in list(axes.flat)[:count]:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(text, handle)
+    if spare:
+        spare[0].legend(handles.values(), handles.keys(), loc="center left")
+    else:
+        drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    return drawn
+
+
+def _panel(ax: Axes, panel: Panel, options: Options) -> None:
+    x = panel.predictions[options.x]
+    for phase, (dashes, colour, text) in PREDICTIONS.items():
+        if phase in panel.predictions:
+            ax.plot(x, panel.predictions[phase], color=colour, linestyle=dashes, linewidth=1.0, label=text, zorder=2)
+    for start, rows in panel.losses.groupby("init"):
+        colour, marker, text = STARTS.get(str(start), (GREY, "d", f"{start} start"))
+        error = 1.96 * rows["se"].fillna(0.0)
+        ax.errorbar(rows[options.x], rows["mean"], yerr=error, fmt=marker, color=colour, markersize=3.4, markerfacecolor="none",
+                    markeredgewidth=0.9, elinewidth=0.9, capsize=1.5, label=f"{text} (mean, 95 %)", zorder=4)  # fmt: skip
+    critical = panel.crossing["critical"]
+    if np.isfinite(critical):
+        low, high = panel.crossing["low"], panel.crossing["high"]
+        if np.isfinite(low):
+            ax.axvspan(low, high, color=RED, alpha=0.2, linewidth=0, zorder=1)
+        ax.axvline(critical, color=RED, linewidth=0.9, label="measured crossing (95 %)", zorder=1)
+    ax.set_title(panel.title)
+
+
+figures.register("loss_curves")(FigureKind(extract, draw))

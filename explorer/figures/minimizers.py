@@ -1,0 +1,115 @@
+"""The learned encoders as heat maps across the transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from explorer.axes import label, symbol
+from explorer.errors import AnalysisError
+from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.selection import cells
+from explorer.figures.style import DIVERGING, PAGE_INCHES
+from explorer.store import Store
+
+MOST_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Minimizers:
+    """Encoders by start (rows) and x (columns), sorted; with the localization of each."""
+
+    starts: list[str]
+    points: list[float]
+    encoders: dict[tuple[str, float], NDArray[np.float32]]
+    localization: dict[tuple[str, float], float]
+    title: str
+    x: str
+
+
+def sort_encoder(encoder: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows and columns permuted so that the assignment of rows to coordinates lies on the diagonal, peaks positive.
+
+    The assignment maximises Σ |B_iπ(i)|; matched pairs come in decreasing |B_iπ(i)|, unmatched rows and columns last. Signs of
+    rows and order of rows and columns are symmetries of the problem, so that nothing is lost.
+    """
+    rows, columns = linear_sum_assignment(-np.abs(encoder))
+    strength = np.abs(encoder[rows, columns])
+    order = np.argsort(-strength, kind="stable")
+    rows, columns = rows[order], columns[order]
+    signs = np.where(encoder[rows, columns] < 0, -1.0, 1.0)
+    rest_rows = np.setdiff1d(np.arange(encoder.shape[0]), rows)
+    rest_columns = np.setdiff1d(np.arange(encoder.shape[1]), columns)
+    top = encoder[np.concatenate([rows, rest_rows])] * np.concatenate([signs, np.ones(len(rest_rows))])[:, None]
+    return top[:, np.concatenate([columns, rest_columns])].astype(np.float32)
+
+
+def extract(store: Store, options: Options) -> Minimizers:
+    """Encoders of one seed at one y (the largest not above 1, where y is the rate), at up to six values of x."""
+    x, y = options.x, options.y
+    table = cells(store, options, (x, y, "seed", "init", "localization"), (x, y))
+    kept = store.sql("SELECT DISTINCT cell_key FROM minimizers WHERE name = 'encoder'").column(0).to_pylist()
+    table = table[table["cell_key"].isin(kept)]
+    if table.empty:
+        raise AnalysisError(
+            f"{store.files.name}: no minimizers are kept; run the study with keep: {{minimizers: true}}."
+        )
+    levels = np.sort(table[y].unique())
+    level = float(levels[levels <= 1][-1]) if (levels <= 1).any() else float(levels[0])
+    table = table[(table[y] == level) & (table["seed"] == table["seed"].min())].sort_values("cell_key")
+    points = np.sort(table[x].unique())
+    chosen = [float(points[i]) for i in np.unique(np.linspace(0, len(points) - 1, MOST_COLUMNS).round().astype(int))]
+    starts = sorted(table["init"].unique(), key=lambda start: (start != options.start, start))
+    encoders, localizations = {}, {}
+    for row in table[table[x].isin(chosen)].drop_duplicates(["init", x]).to_dict("records"):
+        encoders[row["init"], float(row[x])] = sort_encoder(store.minimizer(row["cell_key"])["encoder"])
+        localizations[row["init"], float(row[x])] = float(row["localization"])
+    return Minimizers(list(map(str, starts)), chosen, encoders, localizations, _title(table, y, level), x)
+
+
+def _title(table: pd.DataFrame, y: str, level: float) -> str:
+    parts = [f"{symbol(y)} = {level:g}"]
+    if "dimension" in table and table["dimension"].nunique() == 1:
+        parts.append(f"{symbol('dimension')} = {table['dimension'].iloc[0]}")
+    return ", ".join([*parts, f"seed {table['seed'].iloc[0]}"])
+
+
+def draw(data: Minimizers) -> Figure:
+    """A row a start, a column a value of x, one colour scale."""
+    rows, columns = len(data.starts), len(data.points)
+    shape = next(iter(data.encoders.values())).shape
+    side = PAGE_INCHES * 0.86 / columns
+    drawn = Figure(
+        figsize=(PAGE_INCHES, rows * (side * min(1.6, shape[0] / shape[1]) + 0.3) + 0.55), layout="constrained"
+    )
+    axes = drawn.subplots(rows, columns, squeeze=False)
+    image = None
+    for i, start in enumerate(data.starts):
+        for j, point in enumerate(data.points):
+            ax = axes[i, j]
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.spines[:].set_visible(True)
+            encoder = data.encoders.get((start, point))
+            if encoder is None:
+                ax.text(0.5, 0.5, "no cell", ha="center", va="center", transform=ax.transAxes)
+            else:
+                image = ax.imshow(encoder, cmap=DIVERGING, vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+                ax.set_xlabel(f"localization {data.localization[start, point]:.2f}", fontsize=8)
+            if i == 0:
+                ax.set_title(f"{symbol(data.x)} = {point:g}")
+            if j == 0:
+                ax.set_ylabel(f"{start} start\nrows of $B$")
+    if image is not None:
+        bar = drawn.colorbar(image, ax=axes, pad=0.01, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1])
+        bar.set_label("$B_{ij}$, rows and columns sorted")
+    drawn.suptitle(f"learned encoders along {label(data.x)}, {data.title}", fontsize=9)
+    return drawn
+
+
+figures.register("minimizers")(FigureKind(extract, draw))

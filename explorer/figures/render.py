@@ -1,0 +1,69 @@
+"""From a store and a name to a picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from explorer.errors import AnalysisError
+from explorer.figures.base import Options, figures
+from explorer.figures.style import house_style
+from explorer.registry import nearest
+from explorer.store import Store, open_store
+
+FORMATS = ("png", "pdf", "svg")
+# A file that does not change when the data do not: no date, no version.
+_METADATA = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None},
+}
+
+
+def figure(
+    store: Store | str | os.PathLike[str],
+    name: str,
+    out: str | os.PathLike[str] | None = None,
+    x: str = "sparsity",
+    y: str = "rate",
+    value: str = "localization",
+    start: str = "random",
+    where: str | None = None,
+) -> Figure:
+    """Draw the figure `name` from a store; also write it where `out` (.png, .pdf or .svg) is given.
+
+    `phase_diagram` shows `value` over the axes `x` and `y` from starts `start`; `loss_curves` the loss along `x` at each `y`;
+    `minimizers` the learned encoders along `x`. `where` is an SQL condition that chooses cells.
+    Raises StudyError for an unknown name, AnalysisError where the store lacks what the figure needs or the format is unknown.
+    """
+    kind = figures[name]
+    suffix = Path(out).suffix.lstrip(".").lower() if out is not None else None
+    if suffix is not None and suffix not in FORMATS:
+        raise AnalysisError(
+            f'figure: cannot write "{out}"; expected a name that ends in .png, .pdf or .svg.{nearest(suffix, FORMATS)}'
+        )
+    opened = store if isinstance(store, Store) else open_store(store)
+    data = kind.extract(opened, Options(x, y, value, start, where))
+    with house_style():
+        drawn = kind.draw(data)
+        if out is not None and suffix is not None:
+            _save(drawn, Path(out), suffix)
+    return drawn
+
+
+def _save(drawn: Figure, out: Path, suffix: str) -> None:
+    """Write beside the target and rename, so that a figure is never seen half-written."""
+    if drawn.canvas is None:
+        FigureCanvasAgg(drawn)
+    temporary = out.with_name(f".{out.name}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        drawn.savefig(temporary, format=suffix, metadata=_METADATA[suffix])
+        os.replace(temporary, out)
+    except OSError as error:
+        raise AnalysisError(f"figure: {out} could not be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""What figures share: choosing the cells of a store and splitting them into panels."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from explorer.analysis.table import require, require_numeric, usable, varying
+from explorer.axes import label
+from explorer.errors import AnalysisError
+from explorer.figures.base import Options
+from explorer.store import Store
+
+MOST_PANELS = 9
+
+
+def cells(store: Store, options: Options, needed: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
+    """The outcomes that a figure is drawn from; AnalysisError where there are none, or a column is missing."""
+    table = store.to_pandas(where=options.where)
+    if table.empty:
+        chosen = f" where {options.where}" if options.where else ""
+        raise AnalysisError(f"{store.files.name}: no cells{chosen}; run the study first, or widen the condition.")
+    require(table, needed, f"{store.files.name}")
+    for column in numeric:
+        require_numeric(table, column, f"{store.files.name}")
+    kept = usable(table)
+    if kept.empty:
+        raise AnalysisError(f"{store.files.name}: all {len(table)} cells failed or diverged; see explorer status.")
+    return kept
+
+
+def panels(table: pd.DataFrame, store: Store, options: Options) -> list[tuple[str, pd.DataFrame]]:
+    """One panel per combination of the settings that vary beside the axes, with a title that names it."""
+    by = varying(table, store.settings, (options.x, options.y))
+    if not by:
+        return [("", table)]
+    groups = list(table.groupby(by, dropna=False, sort=True))
+    if len(groups) > MOST_PANELS:
+        raise AnalysisError(
+            f"{store.files.name}: {', '.join(by)} also vary, in {len(groups)} combinations; expected at most {MOST_PANELS}. "
+            f'Choose some with --where, e.g. --where "{by[0]} = {_literal(table[by[0]].iloc[0])}".'
+        )
+    return [(_title(by, key), group) for key, group in groups]
+
+
+def _literal(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _title(by: list[str], key: object) -> str:
+    values = key if isinstance(key, tuple) else (key,)
+    parts = [
+        f"{label(n)}: {v}" if isinstance(v, str) else f"{label(n)} = {v:g}" if v == v else ""
+        for n, v in zip(by, values, strict=True)
+    ]
+    return ", ".join(part for part in parts if part)

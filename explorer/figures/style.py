@@ -1,0 +1,49 @@
+"""The house style: serif maths, widths of a two-column page, colours that survive colour blindness and grey."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import seaborn as sns
+
+COLUMN_INCHES = 3.35
+PAGE_INCHES = 6.9
+
+# Okabe & Ito (2008), in an order whose greys differ.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#595959"
+SEQUENTIAL = "cividis"
+DIVERGING = sns.diverging_palette(250, 40, s=90, l=45, as_cmap=True)
+
+_SETTINGS = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.2,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 300,
+    "figure.dpi": 150,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "explorer",
+}
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib in the house style for the length of a `with`, and as it was afterwards."""
+    with mpl.rc_context(_SETTINGS):
+        yield

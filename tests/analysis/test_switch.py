@@ -1,0 +1,142 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from explorer.analysis import fit_boundary
+from tests.analysis.tables import switching
+
+
+def fit(table, **options):
+    (row,) = fit_boundary(table, estimator="switch", **options).itertuples()
+    return row
+
+
+@pytest.mark.parametrize("location", [0.4, 0.6366, 0.8])
+@pytest.mark.parametrize("scale", [0.005, 0.02, 0.05])
+def test_location_and_width_of_a_logistic_are_found(location, scale):
+    row = fit(switching(location, scale))
+    assert row.critical == pytest.approx(location, abs=0.005)
+    if scale > 0.01:  # a steeper rise than the grid's step has no width that could be found
+        assert row.width == pytest.approx(4 * scale, rel=0.02)
+
+
+def test_falling_order_parameter_switches_too():
+    table = switching(0.5)
+    assert fit(table.assign(localization=1 - table.localization)).critical == pytest.approx(0.5, abs=0.005)
+
+
+def test_seeds_that_agree_give_an_interval_of_no_width():
+    row = fit(switching(0.6, seeds=3))
+    assert row.seeds == 3
+    assert row.low == pytest.approx(row.critical, abs=1e-6)
+    assert row.high == pytest.approx(row.critical, abs=1e-6)
+
+
+def test_interval_grows_with_the_spread_of_the_seeds():
+    narrow, wide = (fit(switching(0.6, seeds=4, spread=spread, seed=2)) for spread in (0.005, 0.03))
+    assert 0 < narrow.high - narrow.low < wide.high - wide.low
+    assert narrow.low <= narrow.critical <= narrow.high
+
+
+def test_one_seed_gives_an_estimate_a_note_and_no_interval():
+    row = fit(switching(0.6, seeds=1))
+    assert row.critical == pytest.approx(0.6, abs=0.005)
+    assert np.isnan(row.low)
+    assert np.isnan(row.high)
+    assert "no interval: it takes at least two seeds" in row.note
+
+
+@pytest.mark.parametrize("location", [0.1, 2.0])
+def test_one_phase_gives_a_note_and_no_number(location):
+    row = fit(switching(location))
+    assert np.isnan(row.critical)
+    assert np.isnan(row.low)
+    assert "one phase only" in row.note
+    assert "[0.3, 0.9]" in row.note
+
+
+def test_rise_that_only_begins_inside_is_no_switch():
+    row = fit(switching(0.93, scale=0.03))
+    assert np.isnan(row.critical)
+    assert "does not switch inside [0.3, 0.9]" in row.note
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_points_give_a_note_and_no_number(count):
+    row = fit(switching(0.6, points=np.linspace(0.3, 0.9, count)))
+    assert np.isnan(row.critical)
+    assert f"{count} values of sparsity" in row.note
+    assert "at least 4" in row.note
+
+
+def test_only_random_starts_are_used():
+    table = switching(0.6)
+    identity = table.assign(init="identity", localization=1.0)
+    assert fit(switching(0.6)).critical == fit(pd.concat([table, identity], ignore_index=True)).critical
+
+
+@pytest.mark.parametrize("location", [0.6, 2.0])
+def test_other_starts_are_used_where_none_is_random_and_named(location):
+    row = fit(switching(location).assign(init="warm"))
+    assert 'no start is called "random": used warm' in row.note
+
+
+def test_table_without_a_start_column_is_used_whole():
+    assert fit(switching(0.6).drop(columns="init")).critical == pytest.approx(0.6, abs=0.005)
+
+
+def test_missing_cells_do_not_move_the_boundary():
+    whole = switching(0.6, seeds=4, spread=0.01)
+    holes = whole.sample(frac=0.7, random_state=0)
+    assert fit(holes).critical == pytest.approx(fit(whole).critical, abs=0.01)
+    assert fit(holes).seeds == 4
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_rows_without_an_order_parameter_are_left_out(bad):
+    table = switching(0.6)
+    table.loc[::5, "localization"] = bad
+    assert fit(table).critical == pytest.approx(0.6, abs=0.005)
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_rows_that_failed_or_diverged_are_left_out(status):
+    good = switching(0.6).assign(status="converged")
+    bad = good.assign(status=status, localization=0.0, seed=77)
+    row = fit(pd.concat([good, bad], ignore_index=True))
+    assert row.critical == fit(good).critical
+    assert row.seeds == 3
+
+
+def test_order_and_index_of_the_rows_do_not_matter():
+    table = switching(0.6, spread=0.01)
+    failed = table.assign(status="failed", localization=0.0)
+    shuffled = pd.concat([table.assign(status="budget"), failed]).sample(frac=1, random_state=0)
+    shuffled.index = [0] * len(shuffled)
+    assert fit(shuffled).critical == pytest.approx(fit(table).critical, abs=1e-9)
+
+
+def test_seeds_may_be_names():
+    table = switching(0.6)
+    assert fit(table.assign(seed=table.seed.map("run-{}".format))).critical == fit(table).critical
+
+
+def test_columns_may_have_other_names_and_the_axis_any_scale():
+    table = switching(0.6).rename(columns={"sparsity": "temperature", "localization": "magnet", "seed": "replica"})
+    table["temperature"] *= 1000
+    row = fit(table, along="temperature", order="magnet", seed="replica")
+    assert row.critical == pytest.approx(600, rel=0.01)
+    assert row.width == pytest.approx(80, rel=0.02)
+
+
+def test_mixed_range_says_where_neither_phase_was_found():
+    row = fit(switching(0.6, points=np.linspace(0.5, 0.7, 21)))
+    # Between 1.6 times Haar's value and 0.9 lies the logistic from 0.528 to 0.643.
+    assert row.mixed_low == pytest.approx(0.53, abs=0.011)
+    assert row.mixed_high == pytest.approx(0.64, abs=0.011)
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    rows = [fit(switching(0.6, points=np.linspace(0.4, 0.8, 9), spread=0.02, seed=s)) for s in range(40)]
+    covered = sum(row.low <= 0.6 <= row.high for row in rows)
+    assert covered >= 33

@@ -1,0 +1,152 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.cells import Cell, make_packs
+from explorer.errors import StudyError
+
+SPARSE = {"source": "sparse", "architecture": "two_layer", "sparsity": 0.5, "rate": 1.0, "dimension": 16}
+
+
+def cell(**changes):
+    return Cell.of(**{**SPARSE, **changes})
+
+
+def test_key_of_a_cell_never_changes():
+    # Stores in the world are addressed by it: a change here needs a new OUTCOME_VERSION, and orphans every outcome.
+    assert cell(seed=3).key == "9d37fb982f4783519ae2"
+
+
+@given(st.permutations(sorted(SPARSE)))
+def test_order_of_settings_does_not_matter(names):
+    assert Cell.of(**{name: SPARSE[name] for name in names}).key == cell().key
+
+
+@given(st.integers(1, 65536))
+def test_number_and_its_float_are_one_cell(dimension):
+    assert cell(dimension=float(dimension), sparsity=1).key == cell(dimension=dimension, sparsity=1.0).key
+
+
+def test_negative_zero_is_zero():
+    assert cell(seed=-0.0).key == cell(seed=0).key
+
+
+@given(st.floats(0.01, 1), st.floats(0.01, 1))
+def test_sparsity_tells_cells_apart(first, second):
+    assert (cell(sparsity=first).key == cell(sparsity=second).key) == (first == second)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sparsity": 0.6},
+        {"rate": 0.5},
+        {"dimension": 17},
+        {"seed": 1},
+        {"init": "identity"},
+        {"base": "laplace"},
+        {"activation": "tanh"},
+        {"tied": True},
+        {"surrogate_width": 0.1},
+        {"steps": 10},
+        {"batch": 8},
+        {"optimizer": "sgd"},
+        {"learning_rate": 0.1},
+        {"schedule": "constant"},
+        {"evaluation_samples": 64},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_setting_that_matters_changes_the_key(change):
+    assert cell(**change).key != cell().key
+
+
+def test_shape_matters_for_the_base_that_has_one():
+    assert cell(base="generalized_gaussian", shape=1.5).key != cell(base="generalized_gaussian", shape=3).key
+
+
+@pytest.mark.parametrize(
+    ("settings", "irrelevant"),
+    [
+        ({}, {"shape": 3.0}),
+        ({"activation": "tanh"}, {"surrogate_width": 0.7}),
+        ({"activation": "relu"}, {"surrogate_width": 0.7}),
+    ],
+)
+def test_setting_that_changes_nothing_does_not_change_the_key(settings, irrelevant):
+    assert cell(**settings, **irrelevant).key == cell(**settings).key
+    assert not set(irrelevant) & set(cell(**settings, **irrelevant).settings)
+
+
+def test_writing_a_default_out_does_not_change_the_key():
+    assert cell(init="random", seed=0, activation="sign", steps=3000).key == cell().key
+
+
+@pytest.mark.parametrize(("rate", "dimension", "code"), [(0.5, 16, 8), (1.5, 10, 15), (0.33, 10, 3), (0.01, 10, 1)])
+def test_code_dimension_is_the_rounded_product(rate, dimension, code):
+    assert cell(rate=rate, dimension=dimension).settings["code_dimension"] == code
+
+
+@pytest.mark.parametrize("value", [10**400, float("nan"), True, "0.5", None])
+def test_value_of_the_wrong_kind_is_refused(value):
+    with pytest.raises(StudyError, match="sparsity: found"):
+        cell(sparsity=value)
+
+
+@st.composite
+def cells_and_widths(draw):
+    points = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from([8, 16]),
+                st.sampled_from([0.25, 0.5, 1.0]),
+                st.sampled_from(["rademacher", "laplace"]),
+                st.integers(0, 5),
+            ),
+            min_size=1,
+            max_size=60,
+            unique=True,
+        )
+    )
+    cells = [cell(dimension=d, sparsity=p, base=base, seed=seed) for d, p, base, seed in points]
+    return cells, {key: draw(st.integers(1, 9)) for key in {c.shape_key for c in cells}}
+
+
+@given(cells_and_widths())
+def test_packs_hold_every_cell_once_and_are_of_one_shape(case):
+    cells, widths = case
+    packs = make_packs(cells, widths)
+    assert sorted(c.key for pack in packs for c in pack.cells) == sorted(c.key for c in cells)
+    for pack in packs:
+        (shape,) = {c.shape_key for c in pack.cells}
+        assert pack.width == widths[shape]
+        assert 1 <= len(pack.cells) <= pack.width
+
+
+@given(cells_and_widths())
+def test_packs_of_a_shape_share_one_number_of_streams_that_fits_the_fullest(case):
+    packs = make_packs(*case)
+    for shape in {pack.cells[0].shape_key for pack in packs}:
+        mine = [pack for pack in packs if pack.cells[0].shape_key == shape]
+        assert {pack.streams for pack in mine} == {max(len({c.stream for c in pack.cells}) for pack in mine)}
+
+
+@given(cells_and_widths(), st.randoms(use_true_random=False))
+def test_packs_do_not_depend_on_the_order_of_cells(case, random):
+    cells, widths = case
+    shuffled = random.sample(cells, len(cells))
+    assert {pack.key for pack in make_packs(shuffled, widths)} == {pack.key for pack in make_packs(cells, widths)}
+
+
+def test_cells_that_differ_in_sparsity_or_start_share_draws_and_program():
+    first, second = cell(sparsity=0.2), cell(sparsity=0.9, init="identity", learning_rate=0.1)
+    assert (first.stream, first.shape_key) == (second.stream, second.shape_key)
+
+
+def test_cells_that_differ_in_seed_or_base_have_their_own_draws():
+    assert len({cell().stream, cell(seed=1).stream, cell(base="uniform").stream}) == 3
+
+
+def test_cell_is_rebuilt_from_the_settings_of_its_pack():
+    (pack,) = make_packs([cell(seed=1), cell(seed=2)], {cell().shape_key: 2})
+    assert [Cell(settings).key for settings in pack.settings] == [c.key for c in pack.cells]
