@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from explorer.errors import StudyError
 from explorer.registry import nearest
 
@@ -30,7 +32,10 @@ class Interval:
     low_closed: bool = True
     high_closed: bool = True
 
-    def __contains__(self, value: float) -> bool:
+    def holds(self, value: Value) -> bool:
+        """Whether a value lies in the interval; what is not a number does not."""
+        if isinstance(value, str):
+            return False
         above = value >= self.low if self.low_closed else value > self.low
         below = value <= self.high if self.high_closed else value < self.high
         return above and below
@@ -59,7 +64,8 @@ class Choices:
 
     values: tuple[str, ...]
 
-    def __contains__(self, value: object) -> bool:
+    def holds(self, value: Value) -> bool:
+        """Whether a value is one of the names."""
         return value in self.values
 
     def __str__(self) -> str:
@@ -89,7 +95,7 @@ class Axis:
     def read(self, value: object, where: str, owner: str = "") -> Value:
         """`value` as this axis's own type, or a StudyError that says what is wrong with it."""
         typed = _typed(value, self.kind, where)
-        if self.domain is not None and typed not in self.domain:
+        if self.domain is not None and not self.domain.holds(typed):
             of = f", the domain of {owner}" if owner else ""
             raise StudyError(f"{where}: {shown(value)} is outside {self.domain}{of}.{self._near(typed)}")
         return typed
@@ -99,7 +105,7 @@ class Axis:
             return nearest(str(value), self.domain.values)
         if isinstance(self.domain, Interval) and isinstance(value, int | float) and math.isfinite(value):
             for scale in (10, 100):
-                if value / scale in self.domain and not isinstance(value, int):
+                if self.domain.holds(value / scale) and not isinstance(value, int):
                     return f" Did you mean {value / scale:.12g}?"
         return ""
 
@@ -110,6 +116,8 @@ def _typed(value: object, kind: Kind, where: str) -> Value:
         return value
     if kind == "str" and isinstance(value, str):
         return value
+    if isinstance(value, np.generic):
+        value = value.item()
     number = _finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     if number is not None and kind == "float":
         return number

@@ -69,5 +69,10 @@ def _range(axis: Axis, written: dict[str, object], path: Path, at: Callable[[Pat
         raise StudyError(f"{at((*path, 'count'))}: found 1, expected at least 2 values from {low:g} to {high:g}.")
     grid = np.geomspace(low, high, int(count)) if log else np.linspace(low, high, int(count))
     if axis.kind == "int":
-        return list(dict.fromkeys(int(v) for v in np.rint(grid)))
+        whole: list[Value] = list(dict.fromkeys(int(v) for v in np.rint(grid)))
+        if len(whole) < int(count):
+            raise StudyError(
+                f"{at((*path, 'count'))}: found {count}, expected at most {len(whole)} whole numbers from {low:g} to {high:g}."
+            )
+        return whole
     return [float(f"{v:.{DIGITS}g}") for v in grid]

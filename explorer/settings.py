@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from explorer.architectures import architectures
-from explorer.axes import Axis, Choices, Interval, Value, positive, shown
+from explorer.axes import Axis, Choices, Interval, Value, open_closed, positive, shown
 from explorer.errors import StudyError
 from explorer.registry import nearest
 from explorer.sources import sources
@@ -17,7 +17,7 @@ COMMON_AXES: tuple[Axis, ...] = (
     Axis("source", "str", None, role="shape"),
     Axis("architecture", "str", None, role="shape"),
     Axis("dimension", "int", Interval(1, 65536), role="shape"),
-    Axis("rate", "float", positive(), role="instance"),
+    Axis("rate", "float", open_closed(0, 64), role="instance"),
     Axis("init", "str", None, "random", role="instance"),
     Axis("seed", "int", Interval(0, LARGEST_SEED), 0, role="instance"),
     Axis("steps", "int", Interval(1, 10**9), 3000, role="shape", training=True),

@@ -129,7 +129,7 @@ BAD = {
     "no source": (text(without=["source"]), ["axes.source:", "missing", "expected one of gaussian, sparse"]),
     "no architecture": (text(without=["architecture"]), ["axes.architecture:", "missing", "expected one of two_layer"]),
     "no dimension": (text(without=["dimension"]), ["axes.dimension:", "missing", "expected a value in [1, 65536]"]),
-    "no rate": (text(without=["rate"]), ["axes.rate:", "missing", "expected a value in (0, inf)"]),
+    "no rate": (text(without=["rate"]), ["axes.rate:", "missing", "expected a value in (0, 64]"]),
     "no sparsity": (text(without=["sparsity"]), ["axes.sparsity:", "missing", "expected a value in (0, 1]"]),
     "no sparsity for the second source": (
         text(source="[gaussian, sparse]", without=["sparsity"]),

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-RESAMPLES = 1000
-LARGEST_EXACT = 7
+RESAMPLES = 500
+LARGEST_EXACT = 6
 
 
 def seed_weights(seeds: int, generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How often each seed is drawn in a resample, (resample, seed), and the resample's probability.
 
-    Up to 7 seeds every distinct resample is listed with its multinomial probability, so that the bootstrap is exact;
-    beyond that 1,000 are drawn.
+    Up to 6 seeds every distinct resample is listed with its multinomial probability, so that the bootstrap is exact;
+    beyond that 500 are drawn.
     """
     if seeds > LARGEST_EXACT:
         counts = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES)
@@ -45,7 +45,7 @@ def interval(
         return None
     tail = (1 - level) / 2
     low, high = _quantiles(values[present], weights[present], (tail, 1 - tail))
-    wider = math.sqrt(seeds / (seeds - 1)) * stats.t.ppf(1 - tail, seeds - 1) / stats.norm.ppf(1 - tail)
+    wider = math.sqrt(seeds / (seeds - 1)) * float(stats.t.ppf(1 - tail, seeds - 1) / stats.norm.ppf(1 - tail))
     return estimate - wider * max(estimate - low, 0.0), estimate + wider * max(high - estimate, 0.0)
 
 

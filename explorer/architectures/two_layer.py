@@ -54,7 +54,13 @@ class TwoLayer(Architecture):
             code = straight_through_sign(preactivation, knobs["surrogate_width"])
         else:
             code = SMOOTH[self.activation](preactivation)
-        return code @ self.decoder.T if self.decoder is not None else (code @ self.encoder) * self.scale
+        return code @ self._decoder().T
+
+    def _decoder(self) -> Float[Tensor, "dim code"]:
+        if self.decoder is not None:
+            return self.decoder
+        assert self.scale is not None
+        return self.encoder.T * self.scale
 
     @staticmethod
     def constrain(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -62,6 +68,4 @@ class TwoLayer(Architecture):
         return {**parameters, "encoder": encoder / encoder.norm(dim=1, keepdim=True)}
 
     def minimizer(self) -> dict[str, Tensor]:
-        encoder = self.encoder.detach()
-        decoder = self.decoder.detach() if self.decoder is not None else encoder.T * self.scale.detach()
-        return {"encoder": encoder, "decoder": decoder}
+        return {"encoder": self.encoder.detach(), "decoder": self._decoder().detach()}

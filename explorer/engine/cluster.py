@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 
 from explorer.errors import EngineError
@@ -19,6 +20,7 @@ QUIET = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 OBJECT_STORE_BYTES = 256 * 2**20
+PROBE_SECONDS = 10
 
 
 @contextlib.contextmanager
@@ -53,14 +55,22 @@ def _init(ray: object, address: str | None, cpus: int) -> None:
                 **quiet,
             )
         else:
+            _probe(address)
             ray.init(address=address, **quiet)  # type: ignore[attr-defined]
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
         where = "an embedded Ray could not be started" if address is None else f"no Ray cluster answers at {address}"
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EngineError(
             f"{where}: {first}. Expected a running cluster (ray start --head; with a token file, RAY_AUTH_MODE=token), "
             "or no --address for an embedded one."
         ) from None
+
+
+def _probe(address: str) -> None:
+    """Raise OSError at once where nothing listens; Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
 
 
 def largest_node_cpus() -> float:

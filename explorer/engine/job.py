@@ -76,7 +76,7 @@ class PackJob:
         if _out_of_memory(error) and pack.width > 1:
             self.queue.insert(0, Pack(pack.cells, pack.width // 2, pack.streams))
             return
-        self.results.append(_failed(pack.cells[0], message, seconds))
+        self.results += [_failed(cell, message, seconds) for cell in pack.cells]
         self._alone.append(message)
         if len(self._alone) >= 2 and len(set(self._alone)) == 1 and len(self._alone) == len(self.results):
             self.results += [_failed(cell, message, 0.0) for rest in self.queue for cell in rest.cells]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def draw(data: LossCurves) -> Figure:
             ax.set_ylabel(label("loss"))
     for ax in spare:
         ax.set_axis_off()
-    handles: dict[str, object] = {}
+    handles: dict[str, Any] = {}
     for ax in list(axes.flat)[:count]:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(text, handle)

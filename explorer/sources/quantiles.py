@@ -33,7 +33,10 @@ def quantile_table(base: str, shape: float | None = None) -> Float[np.ndarray, "
         raise ValueError(f"no quantiles for base {base!r} with shape {shape!r}")
     scale = np.exp(0.5 * (special.gammaln(1 / beta) - special.gammaln(3 / beta)))
     gamma = np.where(t < 1.0, special.gammaincinv(1 / beta, -np.expm1(-t)), special.gammainccinv(1 / beta, np.exp(-t)))
-    return scale * gamma ** (1 / beta)
+    quantiles = scale * gamma ** (1 / beta)
+    # The uniforms stop short of the tail; a heavy one would lose variance there.
+    variance = np.trapezoid(quantiles**2 * np.exp(-t), t) / -np.expm1(-T_MAX)
+    return quantiles / np.sqrt(variance)
 
 
 def symmetric(uniform: Float[Tensor, "*size"], table: Float[Tensor, " node"]) -> Float[Tensor, "*size"]:

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 class Keyed(Protocol):
     """Anything with a cell key."""
 
-    @property
-    def key(self) -> str: ...
+    key: Any
 
 
 K = TypeVar("K", bound=Keyed)

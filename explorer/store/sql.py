@@ -31,8 +31,8 @@ def connect(tables: Mapping[str, Any]) -> Any:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    rows, distinct = connection.execute("SELECT count(*), count(DISTINCT cell_key) FROM stored_cells").fetchone()
-    connection.execute(_ONCE if rows != distinct else "CREATE VIEW cells AS SELECT * FROM stored_cells")
+    counts = connection.execute("SELECT count(*), count(DISTINCT cell_key) FROM stored_cells").fetchall()
+    connection.execute(_ONCE if counts[0][0] != counts[0][1] else "CREATE VIEW cells AS SELECT * FROM stored_cells")
     for name in tables:
         if name != "cells":
             connection.execute(_WITH_ROW.format(name=name))

@@ -16,7 +16,7 @@ def examples(axis):
         return list(axis.domain.values)
     if isinstance(axis.domain, Interval):
         tried = (axis.default, 0.3, 1.0, 2.5)
-        return [v for v in dict.fromkeys(tried) if v is not None and v in axis.domain]
+        return [v for v in dict.fromkeys(tried) if v is not None and axis.domain.holds(v)]
     return [axis.default]
 
 

@@ -40,7 +40,7 @@ NEIGHBOURS = [
 ]
 
 
-@pytest.mark.parametrize("dimension", [12, 13, 29])
+@pytest.mark.parametrize("dimension", [12, 13])
 def test_a_row_is_bit_equal_among_any_neighbours_at_one_width(dimension):
     ours = cell(dimension=dimension)
     alone = train([ours], width=5)[ours.key]
@@ -172,7 +172,7 @@ def test_the_curve_holds_mean_losses_up_to_the_last_step():
 
 
 def test_training_that_has_not_settled_is_budget_and_settled_training_converged():
-    hasty = cell(steps=40, schedule="constant", learning_rate=0.01, activation="identity", dimension=24, batch=128)
+    hasty = cell(steps=60, activation="relu", learning_rate=0.003, schedule="constant", dimension=24, batch=128)
     settled = cell(steps=600, activation="identity", learning_rate=0.03, batch=128)
     assert train([hasty])[hasty.key].status == "budget"
     assert train([settled])[settled.key].status == "converged"

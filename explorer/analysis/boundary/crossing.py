@@ -53,7 +53,9 @@ class _Branch:
             return None
         scale = 1 / np.sqrt(self.variance[chosen])
         design = np.vander(self.points[chosen] - near, degree + 1, increasing=True)
-        return np.linalg.lstsq(design * scale[:, None], mean[chosen] * scale, rcond=None)[0]
+        return np.asarray(
+            np.linalg.lstsq(design * scale[:, None], mean[chosen] * scale, rcond=None)[0], dtype=np.float64
+        )
 
     def distance(self, x: float) -> float:
         """How far x lies outside the branch's points."""

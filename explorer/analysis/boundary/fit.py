@@ -46,13 +46,15 @@ def fit_boundary(
     `estimator`, `critical`, `low` and `high` (95 %, bootstrap over seeds), `width` (switch), `theory` (of the crossing, missing
     where none is known), `seeds`, `note` (why there is no boundary, where there is none), `mixed_low` and `mixed_high`
     (where neither pure phase was found), `extrapolated` (crossing), and `settings` that a switch depends on.
+    `switch` takes any order parameter; `crossing` tells phases apart by one on the scale of localization, 3/(d + 2) to 1.
+    `switch` uses the rows whose column `start` is `random`, or all where there is no such column.
 
     Raises AnalysisError for a missing or non-numeric column and an unknown estimator.
     """
     wanted = [estimator] if isinstance(estimator, str) else list(estimator)
     by = [by] if isinstance(by, str) else list(by)
     purpose = "boundary"
-    needed = [along, *by, order, seed, *([loss, start] if "crossing" in wanted else [])]
+    needed = [along, *by, order, seed, *([loss] if "crossing" in wanted else []), *([start] if start != "init" else [])]
     require(table, needed, purpose)
     for column in (along, order, *([loss] if "crossing" in wanted else [])):
         require_numeric(table, column, purpose)
