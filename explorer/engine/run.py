@@ -177,6 +177,10 @@ def _publish_dead_packs(plan: Plan, results: Any, progress: RunProgress) -> None
         missing = open_store(plan.out).missing(pack.cells)
         if not missing:
             continue
+        if "StoreError" in str(error):  # not the cells' fault: they stay missing, and the next run trains them
+            log.error("pack %s: %s", pack.key, _last_line(error))
+            print(f"the store could not be written: {_last_line(error)}", file=sys.stderr)
+            continue
         message = f"the worker died {RETRIES + 1} times: {_last_line(error)}"
         log.error("pack %s: %s", pack.key, message)
         failed_pack(pack, plan.out, message, git_revision())
