@@ -222,6 +222,9 @@ def boundary(
     )
     wanted = [estimator] if estimator else [name for name in estimators if name in ("switch", "crossing")]
     fitted = fit_boundary(table, along, columns, wanted, order)
+    if form == "table" and fitted["settings"].nunique() == 1:
+        say(f"settings: {fitted['settings'].iloc[0]}")
+        fitted = fitted.drop(columns="settings")
     give(table_text(fitted, form))
 
 

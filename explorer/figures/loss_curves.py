@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from explorer.analysis import fit_boundary, replicates
-from explorer.analysis.table import constant, varying
+from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.selection import MOST_PANELS, cells
+from explorer.figures.grid import fine, scale
+from explorer.figures.selection import MOST_PANELS, cells, combination
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store
 from explorer.theory import predicted_losses
@@ -50,11 +51,7 @@ def extract(store: Store, options: Options) -> LossCurves:
     """Losses by (y, start, x) over seeds, with what theory says beside them."""
     x, y = options.x, options.y
     table = cells(store, options, (x, y, "loss", "seed", "init"), (x, y, "loss"))
-    others = varying(table, store.settings, (x, y))
-    if others:
-        raise AnalysisError(
-            f'{store.files.name}: {", ".join(others)} also vary; choose one combination with --where "{others[0]} = …".'
-        )
+    combination(table, store, options)
     values = sorted(table[y].unique())
     if len(values) > MOST_PANELS:
         raise AnalysisError(
@@ -64,7 +61,7 @@ def extract(store: Store, options: Options) -> LossCurves:
     for value in values:
         group = table[table[y] == value]
         known = {**constant(group, store.settings), y: value}
-        grid = np.linspace(group[x].min(), group[x].max(), FINE)
+        grid = fine(np.sort(group[x].unique()), FINE)
         predictions = pd.DataFrame([{x: point, **predicted_losses({**known, x: point})} for point in grid])
         crossing = fit_boundary(group, along=x, estimator="crossing").iloc[0]
         losses = replicates(group, "loss", ["init", x])
@@ -99,7 +96,7 @@ def draw(data: LossCurves) -> Figure:
     if spare:
         spare[0].legend(handles.values(), handles.keys(), loc="center left")
     else:
-        drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+        drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
     return drawn
 
 
@@ -118,8 +115,10 @@ def _panel(ax: Axes, panel: Panel, options: Options) -> None:
         low, high = panel.crossing["low"], panel.crossing["high"]
         if np.isfinite(low):
             ax.axvspan(low, high, color=RED, alpha=0.2, linewidth=0, zorder=1)
-        ax.axvline(critical, color=RED, linewidth=0.9, label="measured crossing (95 %)", zorder=1)
+        known = " (95 %)" if np.isfinite(low) else ""
+        ax.axvline(critical, color=RED, linewidth=0.9, label=f"measured crossing{known}", zorder=1)
     ax.set_title(panel.title)
+    ax.set_xscale(scale(np.sort(panel.losses[options.x].unique())))
 
 
 figures.register("loss_curves")(FigureKind(extract, draw))

@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.selection import cells
+from explorer.figures.selection import cells, combination
 from explorer.figures.style import DIVERGING, PAGE_INCHES
 from explorer.store import Store
 
@@ -61,7 +61,9 @@ def extract(store: Store, options: Options) -> Minimizers:
         )
     levels = np.sort(table[y].unique())
     level = float(levels[levels <= 1][-1]) if (levels <= 1).any() else float(levels[0])
-    table = table[(table[y] == level) & (table["seed"] == table["seed"].min())].sort_values("cell_key")
+    table = table[table[y] == level]
+    combination(table, store, options)
+    table = table[table["seed"] == table["seed"].min()].sort_values("cell_key")
     points = np.sort(table[x].unique())
     chosen = [float(points[i]) for i in np.unique(np.linspace(0, len(points) - 1, MOST_COLUMNS).round().astype(int))]
     starts = sorted(table["init"].unique(), key=lambda start: (start != options.start, start))

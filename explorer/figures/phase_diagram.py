@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from explorer.analysis import classify, fit_boundary
@@ -17,6 +17,7 @@ from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.grid import edges, fine, part, scale
 from explorer.figures.selection import cells, panels
 from explorer.figures.style import COLUMN_INCHES, ORANGE, PAGE_INCHES, RED, SEQUENTIAL
 from explorer.store import Store
@@ -25,6 +26,7 @@ from explorer.theory import predicted_boundary
 THEORY_POINTS = 400
 BOUNDED = {"localization": (0.0, 1.0), "coverage": (0.0, 1.0), "peak": (0.0, 1.0)}
 MOST_TICKS = 8
+LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,12 @@ class PhaseDiagram:
 def extract(store: Store, options: Options) -> PhaseDiagram:
     """Seed means of the value from one start; boundaries by both estimators from all starts."""
     x, y, value = options.x, options.y, options.value
+    if value in (x, y):
+        raise AnalysisError(f'figure: "{value}" is both an axis and the value; expected it in one place.')
     table = cells(store, options, (x, y, value, "seed", "init"), (x, y, value))
     found = []
     for title, group in panels(table, store, options):
-        shown = group[group["init"] == options.start]
+        shown = group[(group["init"] == options.start) & np.isfinite(group[value])]
         if shown.empty:
             continue
         grid = shown.pivot_table(index=y, columns=x, values=value, aggfunc="mean")
@@ -72,13 +76,17 @@ def extract(store: Store, options: Options) -> PhaseDiagram:
         )
     if not found:
         starts = ", ".join(sorted(map(str, table["init"].unique())))
+        if options.start in table["init"].unique():
+            raise AnalysisError(
+                f'{store.files.name}: no cell that starts from "{options.start}" has a value of {value}.'
+            )
         raise AnalysisError(f'{store.files.name}: no cells start from "{options.start}"; expected one of {starts}.')
     return PhaseDiagram(found, options, int(table["seed"].nunique()))
 
 
 def _theory(group: pd.DataFrame, store: Store, options: Options) -> NDArray[np.float64]:
-    known = {k: v for k, v in constant(group, store.settings).items() if k not in ("code_dimension", "rate")}
-    heights = np.linspace(group[options.y].min(), group[options.y].max(), THEORY_POINTS)
+    known = {k: v for k, v in constant(group, store.settings).items() if k != "code_dimension"}
+    heights = fine(np.sort(group[options.y].unique()), THEORY_POINTS)
     points = [(predicted_boundary(options.x, {**known, options.y: h}), h) for h in heights]
     return np.array([(p, h) for p, h in points if p is not None]).reshape(-1, 2)
 
@@ -90,7 +98,8 @@ def _names(shown: pd.DataFrame, x: str, y: str) -> list[tuple[str, float, float,
     it keeps clear of the boundary's markers.
     """
     phases = classify(shown)
-    span = float(np.ptp(shown[x].to_numpy(dtype=float))) or 1.0
+    columns, rows = (np.sort(shown[axis].unique()).astype(float) for axis in (x, y))
+    across, up = edges(columns), edges(rows)
     places = []
     for phase in ("rotation", "mixed", "identity"):
         per_point = (phases == phase).groupby([shown[y], shown[x]]).mean() > 0.5
@@ -99,52 +108,47 @@ def _names(shown: pd.DataFrame, x: str, y: str) -> list[tuple[str, float, float,
         if not len(counts) or (phase == "mixed" and counts.max() < 3):
             continue
         heights = counts[counts == counts.max()].index.to_numpy(dtype=float)
-        height = float(heights[len(heights) // 2])
-        level = held[held[y] == height][x]
+        middle = len(heights) // 2
+        level = held[held[y] == heights[middle]][x].to_numpy(dtype=float)
         if len(heights) > 1:
-            height = (height + float(heights[len(heights) // 2 - 1])) / 2
+            height = part(heights[middle - 1], heights[middle], 0.5, scale(rows))
         else:
-            rows = np.sort(shown[y].unique().astype(float))
-            edges = _edges(rows)
-            height += 0.25 * float(np.diff(edges)[np.searchsorted(rows, height)])
-        narrow = float(np.ptp(level.to_numpy(dtype=float))) < 0.25 * span
-        places.append((phase, float((level.min() + level.max()) / 2), height, narrow))
+            row = int(np.searchsorted(rows, heights[0]))
+            height = part(up[row], up[row + 1], 0.75, scale(rows))
+        first, last = np.searchsorted(columns, [level.min(), level.max()])
+        place = part(float(across[first]), float(across[last + 1]), 0.5, scale(columns))
+        places.append((phase, place, height, bool(len(level) < 0.3 * len(columns))))
     return places
 
 
-def _edges(centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(centres) == 1:
-        half = 0.05 * abs(centres[0]) or 0.5
-        return np.array([centres[0] - half, centres[0] + half])
-    middle = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
-
-
 def draw(data: PhaseDiagram) -> Figure:
-    """One panel a combination, one colour scale, one legend below."""
+    """One panel a combination, one range of axes and colours, one legend below."""
     count = len(data.panels)
-    columns = min(count, 3)
-    rows = math.ceil(count / columns)
+    columns = 2 if count == 4 else min(count, 3)
+    rows = -(-count // columns)
     width = COLUMN_INCHES * 1.25 if count == 1 else PAGE_INCHES
     height = 3.6 if count == 1 else 2.3 * rows + 0.9
     drawn = Figure(figsize=(width, height), layout="constrained")
     axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    used, spare = list(axes.flat)[:count], list(axes.flat)[count:]
     values = np.concatenate([panel.mean[np.isfinite(panel.mean)] for panel in data.panels])
     low, high = BOUNDED.get(data.options.value, (float(values.min()), float(values.max())))
+    _share_axes(axes[0, 0], data.panels)
     mesh: Any = None
-    for ax, panel in zip(axes.flat, data.panels, strict=False):
-        mesh = _panel(ax, panel, data.options, low, high)
-    for ax in list(axes.flat)[count:]:
+    for ax, panel in zip(used, data.panels, strict=True):
+        mesh = _panel(ax, panel, data, low, high)
+    for ax in spare:
         ax.set_visible(False)
-    for ax in axes[-1]:
+    for ax in used[-columns:]:
         ax.set_xlabel(label(data.options.x))
-    for ax in axes[:, 0]:
+        ax.tick_params(labelbottom=True)
+    for ax in used[::columns]:
         ax.set_ylabel(label(data.options.y))
     bar = drawn.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
     bar.set_label(f"{label(data.options.value)}, {data.options.start} start")
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
     entries: dict[str, Any] = {}
-    for ax in axes.flat:
+    for ax in used:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
     if entries:
@@ -152,51 +156,46 @@ def draw(data: PhaseDiagram) -> Figure:
     return drawn
 
 
-def _panel(ax: Axes, panel: Panel, options: Options, low: float, high: float) -> Any:
-    x_edges, y_edges = _edges(panel.x), _edges(panel.y)
+def _share_axes(ax: Axes, panels: list[Panel]) -> None:
+    """Scales and limits that hold every panel's grid; ticks at the rows where they are few."""
+    for name in ("x", "y"):
+        points = np.unique(np.concatenate([getattr(panel, name) for panel in panels]))
+        ends = np.concatenate([edges(getattr(panel, name)) for panel in panels])
+        ax.set(**{f"{name}scale": scale(points), f"{name}lim": (ends.min(), ends.max())})
+        if name == "y" and len(points) <= MOST_TICKS:
+            ax.set_yticks(points, [f"{value:g}" for value in points])
+            ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _panel(ax: Axes, panel: Panel, data: PhaseDiagram, low: float, high: float) -> Any:
+    x_edges, y_edges = edges(panel.x), edges(panel.y)
     mesh = ax.pcolormesh(x_edges, y_edges, panel.mean, cmap=SEQUENTIAL, vmin=low, vmax=high, rasterized=True)
-    ax.set_xlim(x_edges[0], x_edges[-1])
-    ax.set_ylim(y_edges[0], y_edges[-1])
     ax.set_title(panel.title)
     found = panel.boundaries.dropna(subset=["critical"])
     for name, marker, colour, text in (
         ("switch", "s", ORANGE, "switch of gradient descent (95 % interval)"),
         ("crossing", "o", "black", "equal loss of both branches (95 % interval)"),
     ):
-        rows = found[found["estimator"] == name].sort_values(options.y)
+        rows = found[found["estimator"] == name].sort_values(data.options.y)
         if len(rows):
-            _boundary(ax, rows, options.y, marker, colour, text)
-    if len(panel.theory):
-        ax.plot(
-            panel.theory[:, 0],
-            panel.theory[:, 1],
-            "--",
-            color=RED,
-            linewidth=1.6,
-            label=_theory_label(panel, options),
-            zorder=5.5,
-        )
+            _boundary(ax, rows, data.options.y, marker, colour, text)
+    theory = panel.theory[(panel.theory[:, 0] >= x_edges[0]) & (panel.theory[:, 0] <= x_edges[-1])]
+    if len(theory):
+        heights = (
+            theory[:, 1] if len(panel.y) > 1 else np.linspace(y_edges[0], y_edges[-1], len(theory))
+        )  # one row: all along
+        text = _theory_label(data)
+        ax.plot(theory[:, 0], heights, "--", color=RED, linewidth=1.6, label=text, zorder=5.5)
     for phase, x, y, narrow in panel.names:
-        dark = phase == "rotation"
-        ax.annotate(
-            phase,
-            (x, y),
-            ha="center",
-            va="center",
-            rotation=90 if narrow else 0,
-            color="white" if dark else "black",
-            fontstyle="italic",
-            fontsize=10,
-            zorder=6,
-        )
-    if len(panel.y) <= MOST_TICKS:
-        ax.set_yticks(panel.y, [f"{value:g}" for value in panel.y])
+        at = mesh.get_cmap()(mesh.norm(panel.mean[np.searchsorted(y_edges, y) - 1, np.searchsorted(x_edges, x) - 1]))
+        ax.annotate(phase, (x, y), ha="center", va="center", rotation=90 if narrow else 0, fontstyle="italic", fontsize=10,
+                    color="white" if np.dot(at[:3], LUMA) < 0.5 else "black", zorder=6)  # fmt: skip
     return mesh
 
 
-def _theory_label(panel: Panel, options: Options) -> str:
-    values = np.unique(np.round(panel.theory[:, 0], 4))
-    return f"theory, {symbol(options.x)} = {values[0]:.4g}" if len(values) == 1 else "theory"
+def _theory_label(data: PhaseDiagram) -> str:
+    values = np.unique(np.round(np.concatenate([panel.theory[:, 0] for panel in data.panels]), 4))
+    return f"theory, {symbol(data.options.x)} = {values[0]:.4g}" if len(values) == 1 else "theory"
 
 
 def _boundary(ax: Axes, rows: pd.DataFrame, y: str, marker: str, colour: str, text: str) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from explorer.errors import AnalysisError
+from explorer.errors import AnalysisError, StoreError
 from explorer.figures.base import Options, figures
 from explorer.figures.style import house_style
 from explorer.registry import nearest
 from explorer.store import Store, open_store
+from explorer.store.files import Files
 
 FORMATS = ("png", "pdf", "svg")
 # A file that does not change when the data do not: no date, no version.
@@ -51,19 +52,16 @@ def figure(
         drawn = kind.draw(data)
         if out is not None and suffix is not None:
             _save(drawn, Path(out), suffix)
+        else:
+            drawn.draw_without_rendering()  # ticks are made at the first drawing, in the style of that moment
     return drawn
 
 
 def _save(drawn: Figure, out: Path, suffix: str) -> None:
-    """Write beside the target and rename, so that a figure is never seen half-written."""
-    if drawn.canvas is None:
-        FigureCanvasAgg(drawn)
-    temporary = out.with_name(f".{out.name}.tmp")
+    """Draw in memory, then publish in one step, so that a figure is never seen half-written."""
+    picture = io.BytesIO()
+    drawn.savefig(picture, format=suffix, metadata=_METADATA[suffix])
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        drawn.savefig(temporary, format=suffix, metadata=_METADATA[suffix])
-        os.replace(temporary, out)
-    except OSError as error:
-        raise AnalysisError(f"figure: {out} could not be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        Files(out.parent).publish(out.name, picture.getvalue())
+    except StoreError as error:
+        raise AnalysisError(f"figure: {error}") from error

@@ -35,7 +35,11 @@ def call(*arguments: object, timeout: float = 300) -> subprocess.CompletedProces
 def start(*arguments: object) -> subprocess.Popen[str]:
     """The program in a process group of its own, as a shell starts it."""
     return subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*PROGRAM, *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 

@@ -106,7 +106,9 @@ def test_query_writes_parquet_and_joins_curves_and_minimizers(small, tmp_path):
 
 @pytest.mark.parametrize("estimator", ["switch", "crossing"])
 def test_boundary_gives_the_promised_columns(small, estimator):
-    done = call("boundary", small[1], "--along", "sparsity", "--by", "rate,base", "--estimator", estimator, "--format", "csv")
+    done = call(
+        "boundary", small[1], "--along", "sparsity", "--by", "rate,base", "--estimator", estimator, "--format", "csv"
+    )
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(io.StringIO(done.stdout))
     promised = ["rate", "base", "estimator", "critical", "low", "high", "width", "theory", "seeds", "note"]
@@ -129,7 +131,9 @@ def test_figures_are_written_in_every_format(small, tmp_path, name, suffix):
 
 def test_replay_is_identical_to_the_last_bit(small):
     store = open_store(small[1])
-    key = store.sql("SELECT cell_key FROM cells WHERE sparsity = 0.6 AND rate = 1 AND init = 'random' AND seed = 1").column(0)[0]
+    key = store.sql(
+        "SELECT cell_key FROM cells WHERE sparsity = 0.6 AND rate = 1 AND init = 'random' AND seed = 1"
+    ).column(0)[0]
     done = call("replay", small[1], key, "--format", "json")
     assert done.returncode == 0, done.stderr
     assert "identical to the last bit" in done.stderr

@@ -10,7 +10,11 @@ GOOD = SMALL.format(sparsity="[0.5]", steps=10, pack="auto")
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("[0.5]", "[0.5, 1.2]", 'axes.sparsity[1]: 1.2 is outside (0, 1], the domain of source "sparse". Did you mean 0.12?'),
+        (
+            "[0.5]",
+            "[0.5, 1.2]",
+            'axes.sparsity[1]: 1.2 is outside (0, 1], the domain of source "sparse". Did you mean 0.12?',
+        ),
         ("two_layer", "two_layers", 'Did you mean "two_layer"?'),
         ("keep:", "kep:", 'Did you mean "keep"?'),
     ],

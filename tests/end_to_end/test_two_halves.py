@@ -50,7 +50,11 @@ def test_every_command_has_help_with_an_example():
     for command in ("plan", "run", "status", "query", "boundary", "figure", "replay"):
         begin = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "explorer.cli", command, "--help"], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-m", "explorer.cli", command, "--help"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0
         assert f"explorer {command} " in done.stdout.split("Example:")[1]

@@ -49,7 +49,9 @@ def cell(init="random", seed=0, architecture="fragile", **settings) -> Cell:
 def run(cells, tmp_path, width=None):
     store = tmp_path / "store"
     StoreWriter(str(store)).create()
-    job = PackJob(Pack(tuple(cells), width or len(cells), len({c.stream for c in cells})), str(store), Keep(curves=True))
+    job = PackJob(
+        Pack(tuple(cells), width or len(cells), len({c.stream for c in cells})), str(store), Keep(curves=True)
+    )
     for _ in range(200):
         job.advance(0.05)
         if job.published:

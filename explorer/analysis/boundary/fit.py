@@ -62,11 +62,15 @@ def fit_boundary(
         raise AnalysisError(f'{purpose}: "{along}" is both the axis and a column of --by; expected it in one place.')
     methods = {name: estimators[name] for name in wanted}
     numbers = [c for c in (along, order, loss) if c in table.columns and pd.api.types.is_numeric_dtype(table[c])]
-    kept = usable(table)
-    finite = kept.assign(**{c: kept[c].where(np.isfinite(kept[c])) for c in numbers})
-    complete = finite.dropna(subset=[along, order, seed])
+    finite = table.assign(**{c: table[c].where(np.isfinite(table[c])) for c in numbers})
     rows: list[dict[str, object]] = []
-    for key, group in _groups(complete, by):
+    for key, everything in _groups(finite, by):
+        group = usable(everything).dropna(subset=[along, order, seed])
+        if group.empty:
+            note = f"none of {len(everything)} rows carries a result"
+            nothing = Boundary(notes=(note,))
+            rows += [{**dict(zip(by, key, strict=True)), **_row(name, nothing, None, (), {})} for name in methods]
+            continue
         pooled = [c for c in DEPENDS_ON if c in group.columns and c not in by and c != along and group[c].nunique() > 1]
         known = constant(group, [c for c in group.columns if c not in (*NEVER_GROUPED, along, order, loss)])
         if "code_dimension" in group.columns and group["code_dimension"].nunique() == 1:

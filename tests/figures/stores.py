@@ -1,0 +1,66 @@
+"""Stores with known results, made without training anything."""
+
+import itertools
+
+import numpy as np
+import pyarrow as pa
+
+from explorer import open_store
+from explorer.cells import Cell
+from explorer.records import MINIMIZERS, SCHEMA_VERSION, outcome_schema
+from explorer.store import StoreWriter
+
+DIMENSION = 8
+HAAR = 3 / (DIMENSION + 2)
+SWITCH, CROSSING = 0.5, 2 / np.pi
+SPARSITIES = tuple(np.linspace(0.3, 0.9, 13).round(2))
+
+
+def cells(
+    sparsity=SPARSITIES, rate=(0.5, 1.0, 1.5), base=("rademacher",), init=("random", "identity"), seed=(0, 1, 2), **more
+):
+    """The grid of these settings; a single value may be given as it is."""
+    values = {"sparsity": sparsity, "rate": rate, "base": base, "init": init, "seed": seed, **more}
+    lists = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
+    fixed = {"source": "sparse", "architecture": "two_layer", "dimension": DIMENSION}
+    return [
+        Cell.of(**{**fixed, **dict(zip(lists, point, strict=True))}) for point in itertools.product(*lists.values())
+    ]
+
+
+def outcome(cell):
+    """Random starts switch at 0.5, identity starts never leave the identity; the branches' losses meet at 2/pi."""
+    settings = cell.settings
+    rotation = settings["init"] == "random" and settings["sparsity"] < SWITCH
+    noise = 0.001 * np.cos(17 * settings["seed"] + 5 * settings["sparsity"])
+    level = settings["rate"] * (CROSSING if rotation else settings["sparsity"])
+    return {"localization": (HAAR if rotation else 0.98) + noise, "tying": 1.0, "loss": 1 - level + noise}
+
+
+def encoder(cell):
+    """A shuffled, signed identity with a little noise."""
+    generator = np.random.default_rng(int(cell.settings["seed"]))
+    rows, columns = int(cell.settings["code_dimension"]), DIMENSION
+    plain = np.eye(columns)[generator.permutation(np.arange(rows) % columns)] * generator.choice([-1.0, 1.0], (rows, 1))
+    return (plain + 0.01 * generator.standard_normal((rows, columns))).astype(np.float32)
+
+
+def make(place, members, minimizers=False, status="converged", outcome=outcome):
+    """A store with one part that holds these cells."""
+    good = status not in ("failed", "diverged")
+    rows = [
+        {**cell.settings, **(outcome(cell) if good else {}), "cell_key": cell.key, "status": status, "pack_key": "pack",
+         "schema_version": SCHEMA_VERSION}
+        for cell in members
+    ]  # fmt: skip
+    schema = outcome_schema([cell.settings for cell in members], ("localization", "tying"))
+    kept = [
+        {"cell_key": cell.key, "pack_key": "pack", "name": "encoder", "rows": matrix.shape[0], "columns": matrix.shape[1],
+         "values": matrix.ravel().tolist()}
+        for cell in members for matrix in [encoder(cell)]
+    ] if minimizers else None  # fmt: skip
+    writer = StoreWriter(str(place))
+    writer.create()
+    table = pa.Table.from_pylist(kept, schema=MINIMIZERS) if kept else None
+    writer.publish("pack", pa.Table.from_pylist(rows, schema=schema), None, table)
+    return open_store(place)
