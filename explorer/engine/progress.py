@@ -16,6 +16,7 @@ log = logging.getLogger("explorer")
 
 LINE_EVERY_SECONDS = 10.0
 NOTE_EVERY_SECONDS = 2.0
+PACE_AFTER_SECONDS = 3.0
 
 
 def duration(seconds: float) -> str:
@@ -43,6 +44,7 @@ class RunProgress:
         self.packs: dict[Any, dict[str, Any]] = {}
         self.started = time.monotonic()
         self._noted = self._lined = float("-inf")
+        self._pace: tuple[float, float] | None = None
         self.console = Console(stderr=True)
         self.live = show and (self.console.is_terminal or self.console.is_jupyter)
         self.lines = show and not self.live
@@ -72,8 +74,7 @@ class RunProgress:
         """Cells done, in training, diverged and failed; rate in cells per second and seconds to go."""
         trained = sum(p["cells"] for p in self.packs.values() if p["done"])
         worth = sum(p["cells"] * p["fraction"] for p in self.packs.values())
-        elapsed = time.monotonic() - self.started
-        rate = worth / elapsed if elapsed > 0 else 0.0
+        rate = self._rate(worth)
         left = (self.total - self.before - worth) / rate if rate > 0 else float("inf")
         return {
             "total": self.total,
@@ -85,10 +86,21 @@ class RunProgress:
             "worth": self.before + worth,
         }
 
+    def _rate(self, worth: float) -> float:
+        """Cells per second since training began: the start of Ray and the first compilation would spoil the forecast."""
+        moment = time.monotonic()
+        if self._pace is None:
+            if worth > 0:
+                self._pace = (moment, worth)
+            return 0.0
+        elapsed = moment - self._pace[0]
+        return (worth - self._pace[1]) / elapsed if elapsed >= PACE_AFTER_SECONDS else 0.0
+
     def _show(self) -> None:
         now = self.counts()
         left = "unknown" if now["seconds_left"] is None else duration(now["seconds_left"])
-        text = f"{now['diverged']} diverged, {now['failed']} failed, {now['rate']:.1f} cells/s, {left} left"
+        pace = f"{now['rate']:.1f} cells/s, {left} left" if now["rate"] > 0 else "compiling and measuring the pace"
+        text = f"{now['diverged']} diverged, {now['failed']} failed, {pace}"
         cells = f"{now['done']}/{now['total']} cells"
         self.bar.update(self.task, completed=now["worth"], cells=cells, rate=text)
         moment = time.monotonic()

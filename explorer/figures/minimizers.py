@@ -18,6 +18,7 @@ from explorer.figures.style import DIVERGING, PAGE_INCHES
 from explorer.store import Store
 
 MOST_COLUMNS = 6
+WIDEST_INCHES, NARROWEST_INCHES = 2.2, 3.8  # of one heat map; of the figure, whose title is long
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ def draw(data: Minimizers) -> Figure:
     """A row a start, a column a value of x, one colour scale."""
     rows, columns = len(data.starts), len(data.points)
     shape = next(iter(data.encoders.values())).shape
-    side = PAGE_INCHES * 0.86 / columns
-    drawn = Figure(
-        figsize=(PAGE_INCHES, rows * (side * min(1.6, shape[0] / shape[1]) + 0.3) + 0.55), layout="constrained"
-    )
+    side = min(PAGE_INCHES * 0.86 / columns, WIDEST_INCHES)
+    width = max(columns * side + 0.14 * PAGE_INCHES, NARROWEST_INCHES)
+    height = rows * (side * min(1.6, shape[0] / shape[1]) + 0.3) + 0.55
+    drawn = Figure(figsize=(width, height), layout="constrained")
     axes = drawn.subplots(rows, columns, squeeze=False)
     image = None
     for i, start in enumerate(data.starts):

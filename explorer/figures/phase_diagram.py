@@ -62,6 +62,7 @@ def extract(store: Store, options: Options) -> PhaseDiagram:
         shown = group[(group["init"] == options.start) & np.isfinite(group[value])]
         if shown.empty:
             continue
+        boundaries = fit_boundary(group, along=x, by=[y])
         grid = shown.pivot_table(index=y, columns=x, values=value, aggfunc="mean")
         found.append(
             Panel(
@@ -69,9 +70,9 @@ def extract(store: Store, options: Options) -> PhaseDiagram:
                 grid.columns.to_numpy(dtype=float),
                 grid.index.to_numpy(dtype=float),
                 grid.to_numpy(dtype=float),
-                fit_boundary(group, along=x, by=[y]),
+                boundaries,
                 _theory(group, store, options),
-                _names(shown, x, y),
+                _names(shown, x, y, boundaries),
             )
         )
     if not found:
@@ -91,13 +92,14 @@ def _theory(group: pd.DataFrame, store: Store, options: Options) -> NDArray[np.f
     return np.array([(p, h) for p, h in points if p is not None]).reshape(-1, 2)
 
 
-def _names(shown: pd.DataFrame, x: str, y: str) -> list[tuple[str, float, float, bool]]:
+def _names(shown: pd.DataFrame, x: str, y: str, boundaries: pd.DataFrame) -> list[tuple[str, float, float, bool]]:
     """A place for each phase's name, in the axes' own units, and whether its region is too narrow to name it level.
 
     The name stands at the middle of the phase's longest row, half a row towards the next one that has the phase, so that
-    it keeps clear of the boundary's markers.
+    it keeps clear of the boundary's markers; that of the identity beyond the crossing where the phase goes on there.
     """
     phases = classify(shown)
+    crossing = float(boundaries.loc[boundaries["estimator"] == "crossing", "critical"].max())
     columns, rows = (np.sort(shown[axis].unique()).astype(float) for axis in (x, y))
     across, up = edges(columns), edges(rows)
     places = []
@@ -116,7 +118,10 @@ def _names(shown: pd.DataFrame, x: str, y: str) -> list[tuple[str, float, float,
             row = int(np.searchsorted(rows, heights[0]))
             height = part(up[row], up[row + 1], 0.75, scale(rows))
         first, last = np.searchsorted(columns, [level.min(), level.max()])
-        place = part(float(across[first]), float(across[last + 1]), 0.5, scale(columns))
+        begin, end = float(across[first]), float(across[last + 1])
+        if phase == "identity" and begin < crossing < begin + 0.7 * (end - begin):
+            begin = crossing
+        place = part(begin, end, 0.5, scale(columns))
         places.append((phase, place, height, bool(len(level) < 0.3 * len(columns))))
     return places
 

@@ -29,10 +29,14 @@ def test_every_cell_is_there_once_with_every_column_of_the_contract(small):
     table = open_store(small[1]).to_pandas()
     assert len(table) == CELLS
     assert table["cell_key"].is_unique
-    promised = """cell_key status error sparsity rate base seed dimension init architecture activation tied source
-        learning_rate surrogate_width steps batch optimizer schedule evaluation_samples code_dimension loss loss_se localization
-        peak permutation_distance orthogonality haar_distance coverage tying frame_defect steps_taken seconds explorer_version
-        torch_version ray_version git_revision host device finished_at""".split()
+    promised = [
+        "cell_key", "status", "error", "sparsity", "rate", "base", "seed", "dimension", "init", "architecture",
+        "activation", "tied", "source", "learning_rate", "surrogate_width", "steps", "batch", "optimizer",
+        "schedule", "evaluation_samples", "code_dimension", "loss", "loss_se", "localization", "peak",
+        "permutation_distance", "orthogonality", "haar_distance", "coverage", "tying", "frame_defect", "steps_taken",
+        "seconds", "explorer_version", "torch_version", "ray_version", "git_revision", "host", "device",
+        "finished_at",
+    ]  # fmt: skip
     assert set(promised) <= set(table.columns)
     assert table["loss"].notna().all()
     assert set(table["status"]) <= {"converged", "budget"}

@@ -1,0 +1,89 @@
+"""What every figure must do; a new file in explorer/figures is tested here without a line being added."""
+
+import matplotlib as mpl
+import pytest
+from matplotlib.figure import Figure
+
+from explorer import figure
+from explorer.errors import AnalysisError, ExplorerError
+from explorer.figures import figures
+from explorer.figures.base import Options
+from tests.figures.stores import cells, make
+
+FIRST_BYTES = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml"}
+
+
+@pytest.fixture(params=list(figures))
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("store"), cells(rate=(0.5, 1.0)), minimizers=True)
+
+
+def test_drawing_reads_nothing_but_what_was_extracted(name, store):
+    assert isinstance(figures[name].draw(figures[name].extract(store, Options())), Figure)
+
+
+@pytest.mark.parametrize("form", list(FIRST_BYTES))
+def test_file_is_written_whole_and_alone(name, store, tmp_path, form):
+    figure(store, name, tmp_path / f"figure.{form}")
+    assert [p.name for p in tmp_path.iterdir()] == [f"figure.{form}"]
+    content = (tmp_path / f"figure.{form}").read_bytes()
+    assert content.startswith(FIRST_BYTES[form])
+    assert len(content) > 5000
+
+
+@pytest.mark.parametrize("form", list(FIRST_BYTES))
+def test_same_data_give_the_same_bytes(name, store, tmp_path, form):
+    for file in ("first", "second"):
+        figure(store, name, tmp_path / f"{file}.{form}")
+    assert (tmp_path / f"first.{form}").read_bytes() == (tmp_path / f"second.{form}").read_bytes()
+
+
+def test_settings_of_matplotlib_are_left_as_they_were(name, store, tmp_path):
+    before = dict(mpl.rcParams)
+    figure(store, name, tmp_path / "figure.png")
+    figure(store, name)
+    assert dict(mpl.rcParams) == before
+
+
+def test_figure_that_is_returned_keeps_the_house_style(name, store):
+    drawn = figure(store, name)
+    fonts = {text.get_fontfamily()[0] for ax in drawn.axes for text in (*ax.get_xticklabels(), *ax.get_yticklabels())}
+    assert fonts == {"STIXGeneral"}
+
+
+@pytest.mark.parametrize("target", ["folder.png", "file/figure.png"])
+def test_unwritable_target_is_one_error_and_leaves_nothing(name, store, tmp_path, target):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(AnalysisError, match="could not be written"):
+        figure(store, name, tmp_path / target)
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == ["file", "folder.png"]
+
+
+def test_a_failed_drawing_leaves_the_older_file(name, store, tmp_path):
+    (tmp_path / "figure.png").write_bytes(b"older")
+    with pytest.raises(ExplorerError):
+        figure(store, name, tmp_path / "figure.png", where="rate > 9")
+    assert (tmp_path / "figure.png").read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("file", ["figure.jpg", "figure"])
+def test_unknown_formats_are_refused(name, store, tmp_path, file):
+    with pytest.raises(AnalysisError, match=r"ends in \.png, \.pdf or \.svg"):
+        figure(store, name, tmp_path / file)
+    assert not list(tmp_path.iterdir())
+
+
+def test_store_without_cells_is_refused(name, tmp_path):
+    with pytest.raises(AnalysisError, match="no cells"):
+        figure(make(tmp_path, []), name)
+
+
+def test_unknown_figure_is_refused_with_the_nearest():
+    with pytest.raises(ExplorerError, match='Did you mean "phase_diagram"'):
+        figure("nowhere", "phase_diagramm")
