@@ -33,7 +33,7 @@ def duration(seconds: float) -> str:
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(str(task.fields.get("rate", "")))
+        return Text(str(task.fields.get("rate", "")), no_wrap=True, overflow="ellipsis")
 
 
 class RunProgress:
@@ -51,7 +51,7 @@ class RunProgress:
         self.bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.fields[cells]}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=24),
             _Rate(),
             console=self.console,
             disable=not self.live,
@@ -99,7 +99,7 @@ class RunProgress:
     def _show(self) -> None:
         now = self.counts()
         left = "unknown" if now["seconds_left"] is None else duration(now["seconds_left"])
-        pace = f"{now['rate']:.1f} cells/s, {left} left" if now["rate"] > 0 else "compiling and measuring the pace"
+        pace = f"{now['rate']:.1f} cells/s, {left} left" if now["rate"] > 0 else "measuring the pace"
         text = f"{now['diverged']} diverged, {now['failed']} failed, {pace}"
         cells = f"{now['done']}/{now['total']} cells"
         self.bar.update(self.task, completed=now["worth"], cells=cells, rate=text)
