@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import stats
 
 from explorer.analysis import fit_boundary, replicates
 from explorer.analysis.table import constant
@@ -72,7 +73,7 @@ def extract(store: Store, options: Options) -> LossCurves:
 def draw(data: LossCurves) -> Figure:
     """Small multiples on one scale of x; the legend takes a free place of the grid, or stands below."""
     count = len(data.panels)
-    columns = min(count, 3)
+    columns = 2 if count == 4 else min(count, 3)
     rows = math.ceil(count / columns)
     drawn = Figure(
         figsize=(PAGE_INCHES if columns > 1 else PAGE_INCHES / 1.8, 2.15 * rows + 0.45), layout="constrained"
@@ -107,7 +108,7 @@ def _panel(ax: Axes, panel: Panel, options: Options) -> None:
             ax.plot(x, panel.predictions[phase], color=colour, linestyle=dashes, linewidth=1.0, label=text, zorder=2)
     for start, rows in panel.losses.groupby("init"):
         colour, marker, text = STARTS.get(str(start), (GREY, "d", f"{start} start"))
-        error = 1.96 * rows["se"].fillna(0.0)
+        error = stats.t.ppf(0.975, np.maximum(rows["n"] - 1, 1)) * rows["se"].fillna(0.0)
         ax.errorbar(rows[options.x], rows["mean"], yerr=error, fmt=marker, color=colour, markersize=3.4, markerfacecolor="none",
                     markeredgewidth=0.9, elinewidth=0.9, capsize=1.5, label=f"{text} (mean, 95 %)", zorder=4)  # fmt: skip
     critical = panel.crossing["critical"]
