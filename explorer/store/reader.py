@@ -160,7 +160,8 @@ class Store:
         rows = self.sql(f"SELECT * FROM minimizers WHERE cell_key = '{_checked(cell_key)}'").to_pylist()
         if not rows:
             raise StoreError(
-                f"{self.files.name}: no minimizer of cell {cell_key} is kept; run the study with keep: {{minimizers: true}} into a new store."
+                f"{self.files.name}: no minimizer of cell {cell_key} is kept; "
+                "run the study with keep: {minimizers: true} into a new store."
             )
         import numpy as np
 
