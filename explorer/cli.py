@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +73,8 @@ def table_text(frame: Any, form: str) -> str:
     if form == "csv":
         return frame.to_csv(index=False)
     if form == "json":
-        return frame.to_json(orient="records", indent=2, date_format="iso", date_unit="us") + "\n"
+        records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        return json.dumps(records, indent=2, default=_plain, allow_nan=False) + "\n"
     if form == "table":
         shown = frame.copy()
         for name in shown.columns:
@@ -82,6 +84,13 @@ def table_text(frame: Any, form: str) -> str:
     raise AnalysisError(
         f'--format: found "{form}", expected one of table, csv, json.{nearest(form, ("table", "csv", "json"))}'
     )
+
+
+def _plain(value: Any) -> Any:
+    """What json does not know: NumPy scalars and arrays as numbers and lists, times as ISO text."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def example(text: str) -> str:
@@ -146,7 +155,8 @@ def run(
         f"{summary.diverged} diverged, {summary.failed} failed"
     )
     if not summary.complete:
-        say(f"{summary.cells - summary.done} cells are missing; see the log in {summary.out}/logs. To go on: {again}")
+        log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
+        say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if summary.failed:
         say(
@@ -272,7 +282,7 @@ def replay(
     say(
         "identical to the last bit"
         if compared.identical
-        else "not identical: another machine or version, or another pack width"
+        else "not identical: another machine, device, version or number of threads"
     )
 
 

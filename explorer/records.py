@@ -32,7 +32,6 @@ PROVENANCE = (
     pa.field("finished_at", pa.timestamp("us", tz="UTC")),
     pa.field("schema_version", pa.int64(), nullable=False),
 )
-NOT_SETTINGS = frozenset(f.name for f in (*IDENTITY, *RESULT, *PROVENANCE))
 
 CURVES = pa.schema([
     pa.field("cell_key", pa.string(), nullable=False),

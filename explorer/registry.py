@@ -20,6 +20,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f' Did you mean "{match[0]}"?' if match else ""
 
 
+def _same(first: object, second: object) -> bool:
+    """Whether two members are one, perhaps from a module that was loaded again."""
+    names = [(getattr(m, "__module__", None), getattr(m, "__qualname__", None)) for m in (first, second)]
+    return first is second or (names[0] == names[1] and names[0][1] is not None)
+
+
 class Registry(Generic[T]):
     """Named members of one kind, found in one package of ours and in installed plug-ins.
 
@@ -39,7 +45,7 @@ class Registry(Generic[T]):
 
         def join(member: T) -> T:
             present = self._members.get(name)
-            if present is not None and getattr(present, "__qualname__", None) != getattr(member, "__qualname__", None):
+            if present is not None and not _same(present, member):
                 raise ExplorerError(f'{self.kind} "{name}" is registered twice: by {present!r} and by {member!r}.')
             self._members[name] = member
             return member

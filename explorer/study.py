@@ -19,10 +19,10 @@ from explorer.cells import Cell, by_shape
 from explorer.errors import StudyError
 from explorer.ranges import expand
 from explorer.registry import nearest
-from explorer.settings import axes_of, known_axes, resolve
+from explorer.settings import axes_of, code_dimension, known_axes, resolve
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-LARGEST_STUDY = 10_000_000
+LARGEST_STUDY = 1_000_000
 
 # One value of every axis, each with the path it was written at.
 Point = dict[str, tuple[Value, yaml_text.Path]]
@@ -164,6 +164,7 @@ class Study:
             if name in ("source", "architecture"):
                 continue
             raise StudyError(f"{self._at(self.values[name][0][1][:2])}: {self._why_unused(name)}")
+        self._check_rates()
         if self.points > LARGEST_STUDY:
             raise StudyError(
                 f"{self.where}: axes: {self.points:,} points, expected at most {LARGEST_STUDY:,}; split the study."
@@ -206,6 +207,19 @@ class Study:
         return (
             f'neither source "{source}" nor architecture "{architecture}" has a setting "{name}"; expected it left out.'
         )
+
+    def _check_rates(self) -> None:
+        """Two rates with one code dimension would be one network under two names."""
+        for dimension, _ in self.values.get("dimension", []):
+            seen: dict[int, Value] = {}
+            for rate, path in self.values.get("rate", []):
+                n = code_dimension(float(rate), int(dimension))
+                if n in seen:
+                    raise StudyError(
+                        f"{self._at(path)}: rates {seen[n]} and {rate} both give n = {n} at dimension {dimension}; "
+                        "expected rates that differ by at least 1/dimension."
+                    )
+                seen[n] = rate
 
     @property
     def points(self) -> int:

@@ -260,7 +260,7 @@ BAD = {
     ),
     "too many points": (
         text(sparsity="{from: 0.1, to: 1, count: 100000}", seed="{count: 1000}"),
-        ["axes:", "100,000,000 points, expected at most 10,000,000"],
+        ["axes:", "100,000,000 points, expected at most 1,000,000"],
     ),
 }
 

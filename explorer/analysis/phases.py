@@ -11,8 +11,6 @@ ROTATION_WITHIN = 1.6
 IDENTITY_ABOVE = 0.9
 TIED_ABOVE = 0.9
 
-PHASES = ("rotation", "mixed", "tie-broken identity", "identity")
-
 
 def haar_localization(dimension: float) -> float:
     """3/(d + 2): the localization of a random rotation."""
@@ -40,5 +38,8 @@ def classify(table: pd.DataFrame, order: str = "localization", size: str = "dime
     if "tying" in table.columns:
         tying = table["tying"].to_numpy(dtype=float)
         phases[(phases == "identity") & (tying <= TIED_ABOVE)] = "tie-broken identity"
+    if "coverage" in table.columns:
+        covered = table["coverage"].to_numpy(dtype=float)
+        phases[(phases == "identity") & (covered < 1)] = "mixed"
     phases[~np.isfinite(values)] = None
     return pd.Series(phases, index=table.index, name="phase", dtype=object)

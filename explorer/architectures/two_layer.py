@@ -17,7 +17,7 @@ from explorer.axes import Axis, Choices, positive
 class TwoLayer(Architecture):
     """x̂ = A σ(Bx), B an n × d matrix with unit-norm rows, A free (d × n) or tied (A = a Bᵀ, a a scalar).
 
-    Shevchenko et al. 2023 (arXiv 2212.13468), equation (1); Kögler et al. 2024 (arXiv 2402.05013), equation (2).
+    Shevchenko et al. 2023 (arXiv 2212.13468), equation (1.1); Kögler et al. 2024 (arXiv 2402.05013).
     Starts: `random`, rows uniform on the sphere; `identity`, row i is the unit vector of coordinate i mod d, so
     that for n > d some coordinates are read twice. The decoder starts at Bᵀ in both.
     """

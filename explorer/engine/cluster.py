@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 
 from explorer.errors import EngineError
@@ -37,7 +39,8 @@ def connected(address: str | None, cpus: int) -> Iterator[None]:
     try:
         if not already:
             _init(ray, address, cpus)
-        yield
+        with _stopped_by(signal.SIGTERM, signal.SIGHUP):
+            yield
     finally:
         if not already:
             ray.shutdown()
@@ -66,6 +69,26 @@ def _init(ray: object, address: str | None, cpus: int) -> None:
         ) from None
 
 
+@contextlib.contextmanager
+def _stopped_by(*signals: signal.Signals) -> Iterator[None]:
+    """Batch systems and lost terminals end a run as Ctrl-C does. Ray's own handlers crash; they come back afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        for name in signals:
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {name: signal.signal(name, interrupt) for name in signals}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
 def _probe(address: str) -> None:
     """Raise OSError at once where nothing listens; Ray itself tries for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -73,8 +96,8 @@ def _probe(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
 
 
-def largest_node_cpus() -> float:
-    """CPUs of the cluster's largest node that is alive."""
+def largest_node(resource: str) -> float:
+    """How much of `CPU` or `GPU` the cluster's largest living node has."""
     import ray
 
-    return max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+    return max((node["Resources"].get(resource, 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)

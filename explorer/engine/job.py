@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import time
 
 import torch
 
 from explorer.cells import Cell, Pack
 from explorer.engine.rows import Provenance, curve_table, minimizer_table, outcome_table
+from explorer.errors import StoreError
 from explorer.store import StoreWriter
 from explorer.study import Keep
 from explorer.training import CellResult, PackRun
@@ -15,6 +17,7 @@ from explorer.training.program import compiler_available
 
 ERROR_LENGTH = 2000
 SLICE_STEPS = 20
+PUBLISH_WAITS = (0.5, 2.0)
 
 
 class PackJob:
@@ -22,7 +25,7 @@ class PackJob:
 
     A pack that raises is cut in two, and in two again, until the cell that raises stands alone and becomes a `failed`
     row; a pack that runs out of memory goes on at half the width. Where two cells in turn fail alone with one error
-    and none has succeeded, the error is not theirs, and the rest fail with it untried.
+    and none has succeeded, the error is not theirs but the machine's: the job raises, to be tried elsewhere.
     """
 
     def __init__(
@@ -30,6 +33,8 @@ class PackJob:
     ) -> None:
         self.pack, self.keep, self.device = pack, keep, device
         self.writer = StoreWriter(store)
+        if not self.writer.files.exists("store.json"):
+            raise StoreError(f"{store}: not visible from {platform.node()}; expected a place that every node shares.")
         self.git_revision = git_revision
         self.results: list[CellResult] = []
         self.queue: list[Pack] = [pack]
@@ -44,10 +49,13 @@ class PackJob:
             if not self.queue:
                 self._publish()
                 return
+            failure: tuple[str, bool] | None = None
             try:
                 self._train_slice(end)
             except Exception as error:  # whatever a source, an architecture or torch raises is the cell's own failure
-                self._after(error)
+                failure = f"{type(error).__name__}: {error}"[:ERROR_LENGTH], _out_of_memory(error)
+            if failure is not None:  # outside the handler, whose traceback would keep the pack's tensors alive
+                self._after(*failure)
 
     def _train_slice(self, end: float) -> None:
         if self.run is None:
@@ -60,43 +68,49 @@ class PackJob:
         self.run = None
         self.queue.pop(0)
 
-    def _after(self, error: Exception) -> None:
+    def _after(self, message: str, out_of_memory: bool) -> None:
         pack = self.queue.pop(0)
         seconds = self.run.seconds if self.run else 0.0
         self.run = None
         if self.device != "cpu":
             torch.cuda.empty_cache()
-        message = f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
         if len(pack.cells) > 1:
-            width = max(1, pack.width // 2) if _out_of_memory(error) else pack.width
+            width = max(1, pack.width // 2) if out_of_memory else pack.width
             half = len(pack.cells) // 2
             parts = [pack.cells[:half], pack.cells[half:]]
             self.queue[:0] = [p for cells in parts for p in _repacked(cells, width, pack.streams)]
             return
-        if _out_of_memory(error) and pack.width > 1:
+        if out_of_memory and pack.width > 1:
             self.queue.insert(0, Pack(pack.cells, pack.width // 2, pack.streams))
             return
         self.results += [_failed(cell, message, seconds) for cell in pack.cells]
+        if out_of_memory:  # the cell's own size
+            return
         self._alone.append(message)
         if len(self._alone) >= 2 and len(set(self._alone)) == 1 and len(self._alone) == len(self.results):
-            self.results += [_failed(cell, message, 0.0) for rest in self.queue for cell in rest.cells]
-            self.queue.clear()
+            raise RuntimeError(f"every cell fails: {message}")
 
     def _publish(self) -> None:
         key = self.pack.key
         provenance = Provenance(
             device=self.device if self.device == "cpu" else torch.cuda.get_device_name(0),
             threads=torch.get_num_threads(),
-            compiled=compiler_available(),
+            compiled=compiler_available(self.device),
             git_revision=self.git_revision,
         )
-        self.writer.publish(
-            key,
-            outcome_table(self.results, key, self.pack.width, provenance),
-            curve_table(self.results, key) if self.keep.curves else None,
-            minimizer_table(self.results, key) if self.keep.minimizers else None,
-        )
-        self.published = True
+        cells = outcome_table(self.results, key, provenance)
+        curves = curve_table(self.results, key) if self.keep.curves else None
+        minimizers = minimizer_table(self.results, key) if self.keep.minimizers else None
+        for wait in (*PUBLISH_WAITS, None):
+            try:
+                self.writer.publish(key, cells, curves, minimizers)
+            except StoreError:
+                if wait is None:
+                    raise
+                time.sleep(wait)
+            else:
+                self.published = True
+                return
 
     @property
     def fraction(self) -> float:
@@ -137,5 +151,5 @@ def _out_of_memory(error: Exception) -> bool:
 def failed_pack(pack: Pack, store: str, message: str, git_revision: str | None) -> None:
     """Publish a pack whose worker died every time as failed rows."""
     results = [_failed(cell, message[:ERROR_LENGTH], 0.0) for cell in pack.cells]
-    table = outcome_table(results, pack.key, pack.width, Provenance(git_revision=git_revision))
-    StoreWriter(store).publish(pack.key, table)
+    key = f"{pack.key}f"  # never the name of a part with results
+    StoreWriter(store).publish(key, outcome_table(results, key, Provenance(git_revision=git_revision)))

@@ -31,6 +31,7 @@ class Plan:
     packs: tuple[Pack, ...]
     shapes: int
     seconds: float
+    retry_failed: bool = False
 
     @property
     def slots(self) -> int:
@@ -56,7 +57,9 @@ def plan_study(study: Study, out: str | None = None, retry_failed: bool = False)
     packs = make_packs(missing, study.widths)
     shapes = len({cell.shape_key for cell in missing})
     seconds = _estimate(packs, shapes, study)
-    return Plan(study, place, len(cells), len(cells) - len(missing), tuple(missing), tuple(packs), shapes, seconds)
+    return Plan(
+        study, place, len(cells), len(cells) - len(missing), tuple(missing), tuple(packs), shapes, seconds, retry_failed
+    )
 
 
 def _flops(cell: Cell) -> float:

@@ -61,7 +61,7 @@ class Provenance:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def outcome_table(results: Sequence[CellResult], pack_key: str, pack_width: int, provenance: Provenance) -> pa.Table:
+def outcome_table(results: Sequence[CellResult], pack_key: str, provenance: Provenance) -> pa.Table:
     """One row per cell: settings, loss, observables, provenance."""
     schema = outcome_schema([result.cell.settings for result in results], list(observables))
     finished = datetime.now(UTC)
@@ -79,7 +79,7 @@ def outcome_table(results: Sequence[CellResult], pack_key: str, pack_width: int,
             "steps_taken": result.steps,
             "seconds": result.seconds,
             "pack_key": pack_key,
-            "pack_width": pack_width,
+            "pack_width": result.pack_width or None,
             "finished_at": finished,
             "schema_version": SCHEMA_VERSION,
             **provenance.columns(),

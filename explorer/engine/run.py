@@ -21,6 +21,7 @@ from explorer.engine import cluster
 from explorer.engine.plan import Plan, plan_study
 from explorer.engine.progress import RunProgress, duration
 from explorer.engine.rows import git_revision
+from explorer.errors import EngineError, StoreError
 from explorer.store import StoreWriter, open_store
 from explorer.study import Study
 
@@ -93,7 +94,10 @@ def _train(plan: Plan, writer: StoreWriter, address: str | None, show: bool) -> 
              "started_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
 
     def note(counts: dict[str, Any], state: str = "running") -> None:
-        writer.note_run(run, {**facts, "state": state, **counts})
+        try:
+            writer.note_run(run, {**facts, "state": state, **counts})
+        except StoreError as error:  # a status that cannot be written is no reason to stop training
+            log.warning("status not written: %s", error)
 
     with _log_file(writer, run), RunProgress(plan.cells, plan.done, note, show) as progress:
         log.info("run %s: %d of %d cells in %d packs", run, len(plan.missing), plan.cells, len(plan.packs))
@@ -115,13 +119,21 @@ def _train(plan: Plan, writer: StoreWriter, address: str | None, show: bool) -> 
 
 
 def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
+    import ray
     from ray import tune
 
     from explorer.engine.trial import PackTrial, Reporter, pack_data
 
     resources = plan.study.resources
     cpus = float(resources.cpus_per_pack)
-    largest = cluster.largest_node_cpus()
+    gpus = float(resources.gpus_per_pack)
+    largest_gpus = cluster.largest_node("GPU")
+    if gpus > largest_gpus:
+        message = f"resources.gpus_per_pack: {gpus:g}, and the largest node has {largest_gpus:g} GPUs"
+        if address is None:
+            raise EngineError(f"{message}; expected a machine with a GPU, or gpus_per_pack: 0.")
+        print(f"{message}; waiting for a larger one", file=sys.stderr)
+    largest = cluster.largest_node("CPU")
     if 0 < largest < cpus:
         message = f"resources.cpus_per_pack: {cpus:g}, and the largest node has {largest:g} CPUs"
         if address is not None:
@@ -135,7 +147,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
     trainable = tune.with_parameters(
         PackTrial,
-        packs=[pack_data(pack) for pack in plan.packs],
+        packs=[ray.put(pack_data(pack)) for pack in plan.packs],
         store=store,
         keep=(keep.curves, keep.minimizers),
         threads=max(1, int(cpus)),
@@ -174,7 +186,7 @@ def _publish_dead_packs(plan: Plan, results: Any, progress: RunProgress) -> None
         if error is None or config is None:
             continue
         pack = plan.packs[config["pack"]]
-        missing = open_store(plan.out).missing(pack.cells)
+        missing = open_store(plan.out).missing(pack.cells, plan.retry_failed)
         if not missing:
             continue
         if "StoreError" in str(error):  # not the cells' fault: they stay missing, and the next run trains them

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 
@@ -29,7 +30,7 @@ class PackTrial(tune.Trainable):
     def setup(
         self,
         config: dict[str, Any],
-        packs: Sequence[PackData] = (),
+        packs: Sequence[ray.ObjectRef] = (),
         store: str = "",
         keep: tuple[bool, bool] = (False, False),
         threads: int = 1,
@@ -43,7 +44,7 @@ class PackTrial(tune.Trainable):
         self._start(config)
 
     def _start(self, config: dict[str, Any]) -> None:
-        settings, width, streams = self.packs[config["pack"]]
+        settings, width, streams = ray.get(self.packs[config["pack"]])
         pack = Pack(tuple(Cell(s) for s in settings), width, streams)
         self.job = PackJob(pack, self.store, self.keep, self.device, self.git_revision)
 

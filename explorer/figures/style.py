@@ -13,7 +13,7 @@ COLUMN_INCHES = 3.35
 PAGE_INCHES = 6.9
 
 # Okabe & Ito (2008), in an order whose greys differ.
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#595959"
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#595959"
 SEQUENTIAL = "cividis"
 DIVERGING = sns.diverging_palette(250, 40, s=90, l=45, as_cmap=True)
 

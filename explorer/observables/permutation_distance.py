@@ -11,7 +11,9 @@ from explorer.observables.base import Observable, observables
 
 
 def permutation_distance(encoder: Float[np.ndarray, "code dim"]) -> float:
-    """min over signed partial permutations P of ‖B − P‖²_F / (2n), by assignment on −|B|; 0 in the identity phase.
+    """min of ‖B − P‖²_F / (2n) over signed partial permutations P with min(n, d) entries; 0 in the identity phase.
+
+    By assignment on −|B|.
 
     P has one ±1 in each matched row, in distinct columns; for n > d the n − d unmatched rows of P are zero.
     """

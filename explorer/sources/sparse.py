@@ -21,7 +21,7 @@ BASES = ("rademacher", "gaussian", "uniform", "laplace", "generalized_gaussian")
 class Sparse(Source):
     """x_i = b_i g_i / sqrt(p), b_i ~ Bernoulli(p), g_i symmetric of unit variance: E x_i^2 = 1 at every p.
 
-    Kögler et al. 2024 (arXiv 2402.05013), section 2. The mask thresholds one uniform that cells of a seed share,
+    Kögler et al. 2024 (arXiv 2402.05013). The mask thresholds one uniform that cells of a seed share,
     so the support at a smaller p is a subset of the support at a larger one.
     """
 

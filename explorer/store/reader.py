@@ -199,7 +199,7 @@ class Store:
             **counts,
             "parts": len(self._parts),
             "state": latest.get("state", "never run"),
-            "rate": latest.get("rate"),
+            "cells_per_second": latest.get("rate"),
             "seconds_left": latest.get("seconds_left") if latest.get("state") == "running" else None,
             "host": latest.get("host"),
             "updated_at": latest.get("updated_at"),

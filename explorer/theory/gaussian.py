@@ -17,7 +17,7 @@ def activation_factor(activation: str) -> float:
     """f = E[σ(g)²] / E[g σ(g)]² for an odd σ and g ~ N(0, 1); 1 is the linear code.
 
     sign: π/2; erf: (3/2) asin(2/3); identity: 1; tanh: by Gauss–Hermite quadrature (256 nodes, error below 1e-10).
-    Raises ValueError for an activation that is not odd. Shevchenko et al. 2023 (arXiv 2212.13468), theorem 4.1, where
+    Raises ValueError for an activation that is not odd. Shevchenko et al. 2023 (arXiv 2212.13468), where
     f is Σ c²_{2l+1} / c₁² in Hermite coefficients.
     """
     if activation == "sign":
@@ -38,7 +38,7 @@ def gaussian_loss(rate: ArrayLike, activation: str = "sign") -> NDArray[np.float
     """Least loss per coordinate on x ~ N(0, I) as d → ∞: 1 − r/f for r ≤ 1, 1 − r/(r + f − 1) for r ≥ 1.
 
     Also the loss of the rotation phase of every sparse source, whose sparsity the central limit theorem hides.
-    Shevchenko et al. 2023 (arXiv 2212.13468), theorems 4.1 and 4.3; Kögler et al. 2024 (arXiv 2402.05013), theorem 3.1.
+    Shevchenko et al. 2023 (arXiv 2212.13468), lower bounds for r ≤ 1 and r > 1; Kögler et al. 2024 (arXiv 2402.05013).
     """
     r = np.asarray(rate, dtype=float)
     f = activation_factor(activation)

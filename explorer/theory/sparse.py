@@ -31,7 +31,7 @@ def identity_loss(
 ) -> NDArray[np.float64]:
     """Loss per coordinate of the exact identity, B = [I 0], ties broken at random: 1 − r p m², for r ≤ 1; NaN beyond.
 
-    Kögler et al. 2024 (arXiv 2402.05013), section 4.
+    Kögler et al. 2024 (arXiv 2402.05013).
     """
     r, p = np.asarray(rate, dtype=float), np.asarray(sparsity, dtype=float)
     return np.where(r <= 1, 1 - r * p * first_absolute_moment(base, shape) ** 2, np.nan)
@@ -54,6 +54,6 @@ def critical_sparsity(base: str = "rademacher", shape: float | None = None) -> f
     """p_c = (2/π)/m²: where rotation and exact identity have equal loss, at any r ≤ 1.
 
     Above 1 there is no transition in (0, 1]: laplace 1.273, generalized Gaussian with β < 2. Rademacher 0.6366, uniform
-    0.8488, gaussian 1. Kögler et al. 2024 (arXiv 2402.05013), section 4.
+    0.8488, gaussian 1. Kögler et al. 2024 (arXiv 2402.05013).
     """
     return float(2 / np.pi / first_absolute_moment(base, shape) ** 2)

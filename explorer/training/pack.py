@@ -13,12 +13,12 @@ from explorer.cells import Cell, Pack
 from explorer.sources import sources
 from explorer.training.draws import Purpose, words
 from explorer.training.optimizers import initial_moments
-from explorer.training.program import program
+from explorer.training.program import compiler_available, program
 from explorer.training.result import CellResult, Status
 from explorer.training.schedules import factor
+from explorer.training.size import EVALUATION_CHUNK
 
 CURVE_POINTS = 100
-EVALUATION_CHUNK = 2048
 DIVERGED_ABOVE = 1e3
 CONVERGED_WITHIN = 0.01
 
@@ -33,7 +33,9 @@ class PackRun:
     def __init__(self, pack: Pack, device: str = "cpu", compiled: bool = True) -> None:
         self.pack, self.device = pack, torch.device(device)
         self.cells: list[Cell] = [*pack.cells, *[pack.cells[0]] * (pack.width - len(pack.cells))]
-        self.program = program(tuple(sorted(pack.cells[0].shape.items())), compiled)
+        self.program = program(
+            tuple(sorted(pack.cells[0].shape.items())), compiled and compiler_available(self.device.type)
+        )
         self.steps = int(self.program.shape["steps"])
         self.schedule = str(self.program.shape["schedule"])
         self.done = 0
@@ -125,8 +127,10 @@ class PackRun:
         finite = all(np.isfinite(value).all() for value in minimizer.values())
         if self.diverged[i] or not finite or not loss <= DIVERGED_ABOVE:
             last = next((step for step, value in curve if not value <= DIVERGED_ABOVE), self.steps)
-            return CellResult(cell, "diverged", last, seconds, curve=curve)
-        return CellResult(cell, _status(curve), self.steps, seconds, loss, error, None, curve, minimizer)
+            return CellResult(cell, "diverged", last, seconds, curve=curve, pack_width=self.pack.width)
+        return CellResult(
+            cell, _status(curve), self.steps, seconds, loss, error, None, curve, minimizer, self.pack.width
+        )
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,13 +30,13 @@ torch._dynamo.config.accumulated_recompile_limit = 65536
 
 
 @functools.cache
-def compiler_available() -> bool:
-    """Whether torch.compile can build code here: a C++ compiler on a CPU, Triton on a GPU."""
-    if torch.cuda.is_available():
+def compiler_available(device: str) -> bool:
+    """Whether torch.compile can build code for a device: a C++ compiler for the CPU, a C compiler for Triton on a GPU."""
+    names = ("c++", "g++", "clang++") if device.startswith("cpu") else ("cc", "gcc", "clang")
+    given = os.environ.get("CXX" if device.startswith("cpu") else "CC")
+    if any(shutil.which(name) for name in (*names, *([given] if given else []))):
         return True
-    if any(shutil.which(name) for name in ("c++", "g++", "clang++")):
-        return True
-    log.warning("no C++ compiler found: training runs uncompiled, several times slower, with the same results")
+    log.warning("no compiler found for %s: training runs uncompiled, several times slower", device)
     return False
 
 
@@ -78,7 +79,7 @@ class Program:
         declared = axes_of(str(shape["source"]), str(shape["architecture"]))
         self.knobs = [a.name for a in declared if a.role == "knob"]
         self.update = OPTIMIZERS[str(shape["optimizer"])][0]
-        self.compiled = compiled and compiler_available()
+        self.compiled = compiled
         self.step = _compiling(self.compiled)(self._step)
 
     def latent(self, samples: int) -> Callable[[Tensor, Tensor], Tensor]:

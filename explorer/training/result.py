@@ -17,7 +17,8 @@ class CellResult:
     """A trained cell: its minimizer, its population loss and how training went.
 
     `loss` is E‖x − x̂‖²/d on fresh data, `loss_se` its Monte-Carlo standard error; both are None unless the cell
-    ended with finite parameters. `curve` holds (step, mean training loss since the previous point).
+    ended with finite parameters. `curve` holds (step, mean training loss since the previous point); `pack_width` is the
+    number of slots it was trained in.
     """
 
     cell: Cell
@@ -29,3 +30,4 @@ class CellResult:
     error: str | None = None
     curve: tuple[tuple[int, float], ...] = ()
     minimizer: dict[str, np.ndarray] | None = None
+    pack_width: int = 0

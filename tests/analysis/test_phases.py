@@ -56,3 +56,8 @@ def test_column_of_text_is_refused(column):
     table = pd.DataFrame({"localization": [1.0], "dimension": [64]}).astype({column: str})
     with pytest.raises(AnalysisError, match=f'column "{column}" holds .* expected numbers'):
         classify(table)
+
+
+def test_two_rows_on_one_coordinate_are_no_pure_identity():
+    table = pd.DataFrame({"localization": [1.0, 1.0], "dimension": [48, 48], "coverage": [1.0, 47 / 48]})
+    assert list(classify(table)) == ["identity", "mixed"]

@@ -61,12 +61,16 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(tmp_path, uninterrupt
     pd.testing.assert_frame_equal(table[BITS], uninterrupted[BITS], check_exact=True)
 
 
-def test_control_c_stops_within_seconds_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_within_seconds_and_says_how_to_go_on(tmp_path, name):
     study, store = small_study(tmp_path / "study.yaml", steps=4000, pack=8), tmp_path / "store"
     process = start("run", study, "--out", store)
     finished = wait_for_parts(store, process)
     pressed = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
+    if name == signal.SIGINT:
+        os.killpg(process.pid, name)
+    else:
+        os.kill(process.pid, name)
     _, messages = process.communicate(timeout=60)
     assert time.monotonic() - pressed < 30
     assert process.returncode == 130

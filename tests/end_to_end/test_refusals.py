@@ -32,6 +32,15 @@ def test_a_bad_study_is_refused_before_anything_starts(tmp_path, command, old, n
     assert not (tmp_path / "store").exists()
 
 
+def test_a_gpu_that_is_not_there_is_one_message(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text(GOOD.replace("cells_per_pack: auto", "gpus_per_pack: 64"))
+    done = call("run", study, "--out", tmp_path / "store")
+    assert done.returncode == 2
+    assert "resources.gpus_per_pack: 64" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_no_such_cluster_is_one_message(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(GOOD)

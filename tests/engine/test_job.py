@@ -1,5 +1,7 @@
 """What becomes of a pack when something in it goes wrong."""
 
+import os
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from explorer.architectures import architectures
 from explorer.architectures.two_layer import TwoLayer
 from explorer.cells import Cell, Pack
 from explorer.engine.job import PackJob
+from explorer.errors import StoreError
 from explorer.store import StoreWriter, open_store
 from explorer.study import Keep
 
@@ -70,13 +73,18 @@ def test_a_cell_that_raises_fails_alone(tmp_path):
     assert job.summary() == {"done": True, "cells": 6, "fraction": 1.0, "diverged": 0, "failed": 1}
 
 
-def test_an_error_that_is_not_the_cells_fault_ends_the_pack_after_few_tries(tmp_path):
+def test_an_error_that_is_not_the_cells_fault_is_the_jobs_after_few_tries(tmp_path):
     cells = [cell(seed=s, architecture="always_broken") for s in range(32)]
-    _, rows = run(cells, tmp_path)
-    assert len(rows) == 32
-    assert set(rows["status"]) == {"failed"}
-    assert set(rows["error"]) == {"ValueError: nothing works"}
+    with pytest.raises(RuntimeError, match="every cell fails: ValueError: nothing works"):
+        run(cells, tmp_path)
     assert AlwaysBroken.tried < 12
+    assert open_store(tmp_path / "store").to_pandas().empty
+
+
+def test_a_store_that_this_node_cannot_see_is_not_invented(tmp_path):
+    with pytest.raises(StoreError, match="not visible from"):
+        PackJob(Pack((cell(),), 1, 1), str(tmp_path / "elsewhere"), Keep())
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_pack_out_of_memory_goes_on_at_half_the_width(tmp_path, monkeypatch):
@@ -96,6 +104,7 @@ def test_a_pack_out_of_memory_goes_on_at_half_the_width(tmp_path, monkeypatch):
     _, rows = run(cells, tmp_path)
     assert len(rows) == 8
     assert set(rows["status"]) <= {"converged", "budget"}
+    assert set(rows["pack_width"]) == {2}
     assert widths[:3] == [8, 4, 2]
     assert max(widths[2:]) <= 4
 
@@ -126,10 +135,6 @@ def test_a_diverged_cell_is_a_row_without_numbers(tmp_path):
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_part(tmp_path, monkeypatch):
-    import os
-
-    from explorer.errors import StoreError
-
     store = tmp_path / "store"
     StoreWriter(str(store)).create()
     job = PackJob(Pack((cell(),), 1, 1), str(store), Keep())

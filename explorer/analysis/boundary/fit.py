@@ -13,6 +13,8 @@ from explorer.errors import AnalysisError
 from explorer.theory import predicted_boundary
 
 DEPENDS_ON = ("dimension", "learning_rate", "surrogate_width", "optimizer", "schedule", "steps", "batch")
+# Settings that move a boundary: a group in which one of them varies says so.
+MOVES = (*DEPENDS_ON, "rate", "base", "shape", "source", "architecture", "activation", "tied", "evaluation_samples")
 COLUMNS = (
     "estimator",
     "critical",
@@ -71,7 +73,8 @@ def fit_boundary(
             nothing = Boundary(notes=(note,))
             rows += [{**dict(zip(by, key, strict=True)), **_row(name, nothing, None, (), {})} for name in methods]
             continue
-        pooled = [c for c in DEPENDS_ON if c in group.columns and c not in by and c != along and group[c].nunique() > 1]
+        skipped = {*by, along}
+        pooled = [c for c in MOVES if c in group.columns and c not in skipped and group[c].nunique(dropna=False) > 1]
         known = constant(group, [c for c in group.columns if c not in (*NEVER_GROUPED, along, order, loss)])
         if "code_dimension" in group.columns and group["code_dimension"].nunique() == 1:
             known["code_dimension"] = group["code_dimension"].iloc[0]
