@@ -135,7 +135,9 @@ def run(
     out: OutDir = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", metavar="ADDR", help="Ray cluster: auto or ray://host:10001; default embedded."),
+        typer.Option(
+            "--address", metavar="ADDR", help="Ray cluster: auto (on one of its nodes) or host:6379; default embedded."
+        ),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed cells again.")] = False,
 ) -> None:

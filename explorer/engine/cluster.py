@@ -27,10 +27,15 @@ PROBE_SECONDS = 10
 
 @contextlib.contextmanager
 def connected(address: str | None, cpus: int) -> Iterator[None]:
-    """A Ray session for the length of a `with`: embedded with this many CPUs, or at an address (`auto`, ray://…).
+    """A Ray session for the length of a `with`: embedded with this many CPUs, or at an address (`auto`, host:6379).
 
     Raises EngineError where no cluster answers.
     """
+    if address is not None and address.startswith("ray://"):
+        raise EngineError(
+            f"--address {address}: Ray Client would run Tune away from this process, without progress or Ctrl-C; expected "
+            'auto or host:6379, on a node of the cluster (ray exec cluster.yaml "explorer run … --address auto").'
+        )
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import ray
@@ -91,7 +96,7 @@ def _stopped_by(*signals: signal.Signals) -> Iterator[None]:
 
 def _probe(address: str) -> None:
     """Raise OSError at once where nothing listens; Ray itself tries for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
 

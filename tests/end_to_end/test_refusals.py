@@ -32,6 +32,15 @@ def test_a_bad_study_is_refused_before_anything_starts(tmp_path, command, old, n
     assert not (tmp_path / "store").exists()
 
 
+def test_ray_client_is_refused_with_the_way_that_works(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text(GOOD)
+    done = call("run", study, "--out", tmp_path / "store", "--address", "ray://localhost:10001")
+    assert done.returncode == 2
+    assert "--address ray://localhost:10001" in done.stderr
+    assert "--address auto" in done.stderr
+
+
 def test_a_gpu_that_is_not_there_is_one_message(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(GOOD.replace("cells_per_pack: auto", "gpus_per_pack: 64"))
