@@ -98,6 +98,23 @@ def example(text: str) -> str:
     return f"\b\nExample:\n  {text}"
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from explorer import __version__
+
+        give(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command(epilog=example("explorer plan studies/demo.yaml"))
 @guarded
 def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
@@ -216,7 +233,10 @@ def boundary(
     store: StoreDir,
     along: Annotated[str, typer.Option("--along", help="Axis along which the phase changes.")],
     by: Annotated[
-        str | None, typer.Option("--by", help="Columns, one boundary per combination; default: what varies.")
+        list[str] | None,
+        typer.Option(
+            "--by", metavar="COLUMN,…", help="One boundary per combination, e.g. rate,base; default: what varies."
+        ),
     ] = None,
     estimator: Annotated[str | None, typer.Option("--estimator", help="switch or crossing; default both.")] = None,
     order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
@@ -229,9 +249,8 @@ def boundary(
 
     opened = open_store(store)
     table = opened.to_pandas()
-    columns = (
-        [c.strip() for c in by.split(",") if c.strip()] if by is not None else varying(table, opened.settings, (along,))
-    )
+    named = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
+    columns = named if by else varying(table, opened.settings, (along,))
     wanted = [estimator] if estimator else [name for name in estimators if name in ("switch", "crossing")]
     fitted = fit_boundary(table, along, columns, wanted, order)
     if form == "table" and fitted["settings"].nunique() == 1:

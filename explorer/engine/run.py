@@ -28,6 +28,7 @@ from explorer.study import Study
 log = logging.getLogger("explorer")
 
 RETRIES = 3
+HEARD_WITHIN_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def run_study(
     Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
     """
     plan = plan_study(study, out, retry_failed)
+    _warn_of_another_run(plan)
     writer = StoreWriter(plan.out)
     writer.create()
     writer.keep_study(study.text, [cell.key for cell in study.cells])
@@ -68,6 +70,17 @@ def run_study(
     if plan.packs:
         interrupted = _train(plan, writer, address, progress)
     return _summary(plan, time.monotonic() - begin, interrupted)
+
+
+def _warn_of_another_run(plan: Plan) -> None:
+    """Two runs into one store are safe, and train the same cells twice."""
+    with contextlib.suppress(StoreError):
+        status = open_store(plan.out).status()
+        if plan.packs and status["state"] == "running" and status["seconds_since"] < HEARD_WITHIN_SECONDS:
+            print(
+                f"{plan.out}: another run on {status['host']} seems to be under way; cells may be trained twice",
+                file=sys.stderr,
+            )
 
 
 def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:

@@ -179,7 +179,7 @@ def _panel(ax: Axes, panel: Panel, data: PhaseDiagram, low: float, high: float) 
     found = panel.boundaries.dropna(subset=["critical"])
     for name, marker, colour, text in (
         ("switch", "s", ORANGE, "switch of gradient descent (95 % interval)"),
-        ("crossing", "o", "black", "equal loss of both branches (95 % interval)"),
+        ("crossing", "o", "black", _crossing_label(found)),
     ):
         rows = found[found["estimator"] == name].sort_values(data.options.y)
         if len(rows):
@@ -201,6 +201,13 @@ def _panel(ax: Axes, panel: Panel, data: PhaseDiagram, low: float, high: float) 
 def _theory_label(data: PhaseDiagram) -> str:
     values = np.unique(np.round(np.concatenate([panel.theory[:, 0] for panel in data.panels]), 4))
     return f"theory, {symbol(data.options.x)} = {values[0]:.4g}" if len(values) == 1 else "theory"
+
+
+def _crossing_label(found: pd.DataFrame) -> str:
+    """The crossing's legend says when a branch had to be continued to reach it."""
+    furthest = found.loc[found["estimator"] == "crossing", "extrapolated"].max()
+    continued = f",\na branch continued by up to {furthest:.2g}" if furthest > 0 else ""
+    return f"equal loss of rotation and identity (95 % interval){continued}"
 
 
 def _boundary(ax: Axes, rows: pd.DataFrame, y: str, marker: str, colour: str, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -37,6 +38,8 @@ class Keyed(Protocol):
 
     key: Any
 
+
+SILENT_AFTER_SECONDS = 120
 
 K = TypeVar("K", bound=Keyed)
 
@@ -104,7 +107,9 @@ class Store:
         try:
             return pq.read_schema(path, filesystem=self.files.system)
         except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{path}: not a Parquet file that can be read: {error}") from error
+            raise StoreError(
+                f"{path}: not a Parquet file that can be read: {error}. Delete it and run the study again: its cells are trained anew."
+            ) from error
 
     @cached_property
     def settings(self) -> list[str]:
@@ -181,8 +186,8 @@ class Store:
     def status(self) -> dict[str, Any]:
         """How far the store is: cells planned, done by status, to do; what the latest run last said of itself.
 
-        `state` is running, finished, interrupted or stopped as that run wrote it; a run that was killed says `running` and
-        its `updated_at` stands still.
+        `state` is running, finished, interrupted or stopped as that run wrote it, and silent where a running one has not
+        been heard of for two minutes (it was killed, or its clock differs).
         """
         planned = self.planned_keys()
         rows = self.arrow(["cell_key", "status"])
@@ -190,6 +195,9 @@ class Store:
         done = len(planned.intersection(keys))
         latest = max(self.runs(), key=lambda run: run.get("started_at", ""), default={})
         counts = {name: statuses.count(name) for name in STATUSES}
+        state = latest.get("state", "never run")
+        if state == "running" and _age(latest.get("updated_at")) > SILENT_AFTER_SECONDS:
+            state = "silent"
         return {
             "store": self.files.name,
             "planned": len(planned),
@@ -198,11 +206,12 @@ class Store:
             "cells": len(keys),
             **counts,
             "parts": len(self._parts),
-            "state": latest.get("state", "never run"),
+            "state": state,
             "cells_per_second": latest.get("rate"),
-            "seconds_left": latest.get("seconds_left") if latest.get("state") == "running" else None,
+            "seconds_left": latest.get("seconds_left") if state == "running" else None,
             "host": latest.get("host"),
             "updated_at": latest.get("updated_at"),
+            "seconds_since": round(_age(latest.get("updated_at"))) if latest else None,
         }
 
     def runs(self) -> list[dict[str, Any]]:
@@ -214,6 +223,11 @@ def _stores(folder: str) -> list[str]:
     if not os.path.isdir(folder):
         return []
     return sorted(d for d in os.listdir(folder) if os.path.exists(f"{folder}/{d}/store.json"))
+
+
+def _age(moment: str | None) -> float:
+    """Seconds since a moment in ISO form; none for none."""
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() if moment else 0.0
 
 
 def _checked(cell_key: str) -> str:

@@ -81,6 +81,10 @@ def switch(problem: Problem) -> Boundary:
     if fitted is None or not points[0] < fitted[2] < points[-1] or abs(fitted[1]) < SMALLEST_RISE:
         note = f"{problem.order} does not switch inside [{points[0]:g}, {points[-1]:g}]"
         return Boundary(seeds=seeds, mixed=mixed, notes=(note, *said))
+    width = RISE_TO_WIDTH * float(np.exp(fitted[3]))
+    if width > np.ptp(points):
+        note = f"{problem.order} drifts rather than switches: its rise is wider than [{points[0]:g}, {points[-1]:g}]"
+        return Boundary(seeds=seeds, mixed=mixed, notes=(note, *said))
 
     def location(weights: NDArray[np.float64]) -> float:
         again = _fit(points, weighted_mean(values, weights))
@@ -89,5 +93,4 @@ def switch(problem: Problem) -> Boundary:
     bounds = over_seeds(float(fitted[2]), seeds, location)
     notes = said if bounds else (no_interval(seeds), *said)
     low, high = bounds or (None, None)
-    width = RISE_TO_WIDTH * float(np.exp(fitted[3]))
     return Boundary(float(fitted[2]), low, high, width, seeds, mixed, None, notes)
