@@ -17,7 +17,9 @@ def written():
 
 
 def test_launcher_accepts_the_file(written):
-    validate_config(prepare_config(written))
+    prepared = prepare_config(written)
+    validate_config(prepared)
+    assert set(prepared["available_node_types"]) == {"head", "gpu_worker"}
 
 
 def test_launcher_refuses_an_unknown_key(written):
