@@ -57,9 +57,9 @@ class Plain:
 
     def __init__(self, cell: Cell) -> None:
         settings = cell.settings
-        self.seed, self.source = int(settings["seed"]), sources[str(settings["source"])]
-        self.table = torch.from_numpy(self.source.table(settings)).float()
-        self.width = self.source.width(int(settings["dimension"]))
+        self.seed, self.source = int(settings["seed"]), sources[str(settings["source"])](int(settings["dimension"]))
+        self.table = torch.from_numpy(self.source.table(settings, "training")).float()
+        self.width = self.source.width
         self.sparsity = torch.tensor(float(settings["sparsity"]))
         self.surrogate = torch.tensor(float(settings["surrogate_width"]))
         build = architectures[str(settings["architecture"])]

@@ -31,8 +31,13 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """20 hexadecimal digits: a hash of the settings and of nothing else."""
-        return _digest({"version": OUTCOME_VERSION, **self.settings})
+        """20 hexadecimal digits: a hash of the settings and of nothing else.
+
+        A setting at its neutral value is left out, so that a setting which is new leaves the keys there are.
+        """
+        neutral = {axis.name: axis.neutral for axis in self.axes if axis.neutral is not None}
+        settings = {k: v for k, v in self.settings.items() if k not in neutral or v != neutral[k]}
+        return _digest({"version": OUTCOME_VERSION, **settings})
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -40,8 +45,13 @@ class Cell:
 
     @cached_property
     def shape(self) -> dict[str, Value]:
-        """The settings that cells of one program share."""
-        return {"code_dimension": self.settings["code_dimension"], **self._with_role("shape")}
+        """What cells of one program share: settings, and which of the knobs that can be neutral are not."""
+        engaged = sorted(a.name for a in self.axes if a.neutral is not None and a.name in self.knobs)
+        return {
+            "code_dimension": self.settings["code_dimension"],
+            **self._with_role("shape"),
+            **({"engaged": ",".join(engaged)} if engaged else {}),
+        }
 
     @cached_property
     def shape_key(self) -> str:
@@ -49,8 +59,10 @@ class Cell:
 
     @cached_property
     def knobs(self) -> dict[str, float]:
-        """The settings that are one tensor entry per cell."""
-        return {name: float(value) for name, value in self._with_role("knob").items()}
+        """The settings that are one tensor entry per cell; those at their neutral value are left out."""
+        neutral = {axis.name: axis.neutral for axis in self.axes if axis.neutral is not None}
+        knobs = self._with_role("knob").items()
+        return {name: float(value) for name, value in knobs if name not in neutral or value != neutral[name]}
 
     @cached_property
     def stream(self) -> tuple[tuple[str, Value], ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explorer.axes import Axis, Value, shown
+from explorer.axes import Axis, Pattern, Value, shown
 from explorer.errors import StudyError
 from explorer.registry import nearest
 from explorer.yaml_text import Path
@@ -35,11 +35,13 @@ def expand(axis: Axis, written: object, path: Path, at: Callable[[Path], str]) -
 
 
 def _bare(axis: Axis, value: object, path: Path, at: Callable[[Path], str]) -> Value:
+    if isinstance(axis.domain, Pattern) and isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{value:.12g}"  # hidden: 64 is one layer of 64
     return Axis(axis.name, axis.kind).read(value, at(path))
 
 
 def _range(axis: Axis, written: dict[str, object], path: Path, at: Callable[[Path], str]) -> list[Value]:
-    if axis.kind not in ("float", "int"):
+    if axis.kind not in ("float", "int", "count"):
         raise StudyError(f"{at(path)}: found a range, expected names; {axis.name} is not a number.")
     for key in written:
         if key not in RANGE_KEYS:
@@ -52,7 +54,7 @@ def _range(axis: Axis, written: dict[str, object], path: Path, at: Callable[[Pat
     if not 1 <= int(count) <= LARGEST_RANGE:
         raise StudyError(f"{at((*path, 'count'))}: found {count}, expected a whole number from 1 to {LARGEST_RANGE}.")
     if "to" not in written:
-        if axis.kind != "int" or "log" in written:
+        if axis.kind == "float" or "log" in written:
             raise StudyError(f"{at((*path, 'to'))}: missing; expected {{from: …, to: …, count: …}}.")
         first = _bare(axis, written.get("from", 0), (*path, "from"), at)
         return [int(first) + i for i in range(int(count))]
@@ -68,7 +70,7 @@ def _range(axis: Axis, written: dict[str, object], path: Path, at: Callable[[Pat
     if count == 1:
         raise StudyError(f"{at((*path, 'count'))}: found 1, expected at least 2 values from {low:g} to {high:g}.")
     grid = np.geomspace(low, high, int(count)) if log else np.linspace(low, high, int(count))
-    if axis.kind == "int":
+    if axis.kind != "float":
         whole: list[Value] = list(dict.fromkeys(int(v) for v in np.rint(grid)))
         if len(whole) < int(count):
             raise StudyError(

@@ -15,7 +15,7 @@ STATUSES = ("converged", "budget", "diverged", "failed")
 
 IDENTITY = (pa.field("cell_key", pa.string(), nullable=False), pa.field("status", pa.string(), nullable=False),
             pa.field("error", pa.string()))  # fmt: skip
-RESULT = (pa.field("loss", pa.float64()), pa.field("loss_se", pa.float64()))
+RESULT = (pa.field("loss", pa.float64()), pa.field("loss_se", pa.float64()), pa.field("objective", pa.float64()))
 PROVENANCE = (
     pa.field("steps_taken", pa.int64()),
     pa.field("seconds", pa.float64()),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
-from explorer.architectures import architectures
+from explorer.architectures import Architecture, architectures
 from explorer.axes import Axis, Choices, Interval, Value, open_closed, positive, shown
 from explorer.errors import StudyError
+from explorer.objectives import DISTORTIONS
 from explorer.registry import nearest
-from explorer.sources import sources
+from explorer.sources import Source, sources
 
 LARGEST_SEED = 2**31 - 1
 
@@ -26,7 +29,11 @@ COMMON_AXES: tuple[Axis, ...] = (
     Axis("learning_rate", "float", positive(), 0.02, training=True),
     Axis("schedule", "str", Choices(("constant", "linear", "cosine")), "cosine", role="shape", training=True),
     Axis("evaluation_samples", "int", Interval(2, 2**30), 32768, role="shape", training=True),
-)
+    Axis("distortion", "str", Choices(tuple(DISTORTIONS)), "squared_error", role="shape", training=True,
+         neutral="squared_error"),
+    Axis("samples", "count", Interval(1, math.inf), math.inf, role="stream", training=True, neutral=math.inf),
+    Axis("weight_bits", "count", Interval(1, math.inf), math.inf, training=True, neutral=math.inf),
+)  # fmt: skip
 
 Where = Callable[[str], str]
 
@@ -34,12 +41,26 @@ Where = Callable[[str], str]
 def known_axes() -> dict[str, Axis]:
     """Every setting that any registered source or architecture understands, by name."""
     members = [member for _, member in (*sources.items(), *architectures.items())]
-    return {axis.name: axis for axes in (COMMON_AXES, *(m.axes for m in members)) for axis in axes}
+    return {a.name: a for axes in (*(m.axes for m in members), COMMON_AXES) for a in axes if not a.derived}
 
 
 def axes_of(source: str, architecture: str) -> tuple[Axis, ...]:
-    """The settings of cells with this source and architecture."""
-    return (*COMMON_AXES, *sources[source].axes, *architectures[architecture].axes)
+    """The settings of cells with this source and architecture, each after those that its `when` names."""
+    return _ordered(sources[source], architectures[architecture])
+
+
+@lru_cache(maxsize=4096)
+def _ordered(source: type[Source], architecture: type[Architecture]) -> tuple[Axis, ...]:
+    waiting = {axis.name: axis for axis in (*source.axes, *architecture.axes, *COMMON_AXES)}
+    ordered: list[Axis] = []
+    while waiting:
+        ready = [axis for axis in waiting.values() if not waiting.keys() & (axis.when or {}).keys()]
+        if not ready:
+            raise ValueError(f"the settings {', '.join(waiting)} wait for each other")
+        ordered += ready
+        for axis in ready:
+            del waiting[axis.name]
+    return tuple(ordered)
 
 
 def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> dict[str, Value]:
@@ -58,14 +79,14 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
             )
     source, architecture = str(given["source"]), str(given["architecture"])
     settings: dict[str, Value] = {}
-    for axis in _parents_first(axes_of(source, architecture)):
-        if not axis.matters(settings):
+    for axis in axes_of(source, architecture):
+        if axis.derived or not axis.matters(settings):
             continue
         if axis.name in given:
             settings[axis.name] = axis.read(given[axis.name], where(axis.name), _owner(axis, source, architecture))
         elif axis.default is not None:
             settings[axis.name] = axis.default
-        else:
+        elif axis.name != "dimension":
             because = "".join(f" ({k}: {settings[k]} needs it)" for k in axis.when or {})
             expected = axis.domain if axis.domain is not None else "a value"
             raise StudyError(f"{where(axis.name)}: missing; expected a value in {expected}{because}.")
@@ -75,17 +96,41 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
             f'{where("init")}: architecture "{architecture}" has no start {shown(settings["init"])}; '
             f"expected one of {', '.join(inits)}.{nearest(str(settings['init']), inits)}"
         )
+    _imply(settings, given, where)
     settings["code_dimension"] = code_dimension(float(settings["rate"]), int(settings["dimension"]))
+    for name, member in (("source", sources[source]), ("architecture", architectures[architecture])):
+        refused = member.refusal(settings)
+        if refused is not None:
+            raise StudyError(f'{where(refused[0])}: {refused[1]} ({name} "{settings[name]}").')
+    if settings["distortion"] == "cross_entropy" and not sources[source].unit_interval(settings):
+        raise StudyError(
+            f'{where("distortion")}: cross_entropy needs data in [0, 1], and source "{source}" has others; '
+            "expected squared_error, or images with scaling: none."
+        )
     return settings
+
+
+def _imply(settings: dict[str, Value], given: Mapping[str, object], where: Where) -> None:
+    """Add what follows from the other settings, which may be written only as it is."""
+    source = str(settings["source"])
+    try:
+        implied = sources[source].implied(settings)
+    except StudyError as error:
+        raise StudyError(f"{where('source')}: {error}") from None
+    for name, value in implied.items():
+        if name in settings and settings[name] != value:
+            raise StudyError(
+                f'{where(name)}: found {shown(settings[name])}, expected {shown(value)}, which source "{source}" has here.'
+            )
+        settings[name] = value
+    if "dimension" not in settings:
+        axis = next(a for a in COMMON_AXES if a.name == "dimension")
+        raise StudyError(f"{where('dimension')}: missing; expected a value in {axis.domain}.")
 
 
 def code_dimension(rate: float, dimension: int) -> int:
     """n = round(r d), at least 1."""
     return max(1, round(rate * dimension))
-
-
-def _parents_first(axes: Iterable[Axis]) -> list[Axis]:
-    return sorted(axes, key=lambda axis: axis.when is not None)
 
 
 def _owner(axis: Axis, source: str, architecture: str) -> str:

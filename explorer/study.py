@@ -119,9 +119,8 @@ class Study:
             for name, written in entries.items():
                 path = (section, str(name))
                 if name not in known:
-                    pool = known if section == "axes" else [a.name for a in known.values() if a.training]
                     raise StudyError(
-                        f"{self._at(path)}: unknown setting; expected one of {', '.join(sorted(pool))}.{nearest(str(name), pool)}"
+                        f"{self._at(path)}: unknown setting; {self._settings_there_are(section, str(name))}"
                     )
                 if section == "training":
                     self._check_training(known[name], written, path)
@@ -129,6 +128,22 @@ class Study:
                     raise StudyError(f"{self._at(path)}: also given under axes; expected it in one place.")
                 values[name] = expand(known[name], written, path, self._at)
         return values
+
+    def _settings_there_are(self, section: str, name: str) -> str:
+        """What might have been meant: the nearest of all settings, and those that this study's cells have."""
+        known = known_axes()
+        if section == "training":
+            known = {n: axis for n, axis in known.items() if axis.training}
+        members = [self._document.axes.get(kind) for kind in ("source", "architecture")]
+        named = [value if isinstance(value, list) else [value] for value in members]
+        there = {
+            axis.name
+            for source, architecture in itertools.product(*named)
+            if _registered(source, architecture)
+            for axis in axes_of(str(source), str(architecture))
+            if axis.name in known
+        }
+        return f"expected one of {', '.join(sorted(there or known))}.{nearest(name, known)}"
 
     def _check_training(self, axis: Axis, written: object, path: yaml_text.Path) -> None:
         if not axis.training:
@@ -153,28 +168,27 @@ class Study:
             probe = {"source": source, "architecture": architecture, "dimension": 1, "rate": 1.0}
             paths = {"source": at_source, "architecture": at_architecture}
             self._check_names(probe, paths)
-            for axis in axes_of(str(source), str(architecture)):
+            axes = {axis.name: axis for axis in axes_of(str(source), str(architecture))}
+            for axis in axes.values():
                 for value, path in self.values.get(axis.name, []):
                     owner = next((f'{k} "{probe[k]}"' for k, m in self._members(probe) if axis in m.axes), axis.name)
                     axis.read(value, self._at(path), owner)
-                parents = axis.when or {}
-                if all(self._takes(parent, allowed, axis) for parent, allowed in parents.items()):
+                if not self._hindered(axis, axes):
                     unused.pop(axis.name, None)
         for name in unused:
             if name in ("source", "architecture"):
                 continue
             raise StudyError(f"{self._at(self.values[name][0][1][:2])}: {self._why_unused(name)}")
-        self._check_rates()
         if self.points > LARGEST_STUDY:
             raise StudyError(
                 f"{self.where}: axes: {self.points:,} points, expected at most {LARGEST_STUDY:,}; split the study."
             )
         known = known_axes()
         # Which settings a cell needs is decided by names and switches; numbers need no more than their domain.
-        for point in self._points(
-            {n: v[:1] if known[n].kind in ("float", "int") else v for n, v in self.values.items()}
-        ):
-            self._cell(point)
+        numbers = ("float", "int", "count")
+        few = {n: v[:1] if known[n].kind in numbers and n != "dimension" else v for n, v in self.values.items()}
+        dimensions = dict.fromkeys(int(self._cell(point).settings["dimension"]) for point in self._points(few))
+        self._check_rates(list(dimensions))
 
     def _check_names(self, probe: Mapping[str, Value], paths: Mapping[str, yaml_text.Path]) -> None:
         for name in ("source", "architecture"):
@@ -192,28 +206,38 @@ class Study:
 
         return [("source", sources[str(probe["source"])]), ("architecture", architectures[str(probe["architecture"])])]
 
-    def _takes(self, parent: str, allowed: tuple[Value, ...], child: Axis) -> bool:
-        given = [value for value, _ in self.values.get(parent, [])] or [known_axes()[parent].default]
-        return any(value in allowed for value in given)
+    def _hindered(self, axis: Axis, axes: Mapping[str, Axis]) -> dict[str, list[Value]]:
+        """The settings under none of whose values, which are given with them, an axis of these has an effect."""
+        found: dict[str, list[Value]] = {}
+        for parent, allowed in (axis.when or {}).items():
+            given = [value for value, _ in self.values.get(parent, [])]
+            default = axes[parent].default if parent in axes else None
+            values = given or ([default] if default is not None else [])
+            if not any(value in allowed for value in values):
+                found[parent] = values
+        return found
 
     def _why_unused(self, name: str) -> str:
-        axis = known_axes()[name]
-        for parent, allowed in (axis.when or {}).items():
-            given = ", ".join(str(v) for v, _ in self.values.get(parent, [])) or str(known_axes()[parent].default)
-            wanted = " or ".join(str(a) for a in allowed)
-            return f"has no effect, because {parent} is {given}; expected {parent}: {wanted} beside it."
+        for (source, _), (architecture, _) in itertools.product(self.values["source"], self.values["architecture"]):
+            axes = {axis.name: axis for axis in axes_of(str(source), str(architecture))}
+            if name not in axes:
+                continue
+            for parent, values in self._hindered(axes[name], axes).items():
+                wanted = " or ".join(str(a) for a in (axes[name].when or {})[parent])
+                given = ", ".join(map(str, values))
+                return f"has no effect, because {parent} is {given}; expected {parent}: {wanted} beside it."
         source = ", ".join(str(v) for v, _ in self.values["source"])
         architecture = ", ".join(str(v) for v, _ in self.values["architecture"])
         return (
             f'neither source "{source}" nor architecture "{architecture}" has a setting "{name}"; expected it left out.'
         )
 
-    def _check_rates(self) -> None:
+    def _check_rates(self, dimensions: list[int]) -> None:
         """Two rates with one code dimension would be one network under two names."""
-        for dimension, _ in self.values.get("dimension", []):
+        for dimension in dimensions:
             seen: dict[int, Value] = {}
             for rate, path in self.values.get("rate", []):
-                n = code_dimension(float(rate), int(dimension))
+                n = code_dimension(float(rate), dimension)
                 if n in seen:
                     raise StudyError(
                         f"{self._at(path)}: rates {seen[n]} and {rate} both give n = {n} at dimension {dimension}; "
@@ -260,6 +284,18 @@ class Study:
             return {group[0].shape_key: asked for group in groups}
         gpu = self.resources.gpus_per_pack > 0
         return {group[0].shape_key: pack_width(group[0].shape, len(group), gpu) for group in groups}
+
+
+def _registered(source: object, architecture: object) -> bool:
+    from explorer.architectures import architectures
+    from explorer.sources import sources
+
+    return (
+        isinstance(source, str)
+        and isinstance(architecture, str)
+        and source in sources
+        and architecture in architectures
+    )
 
 
 def load_study(path: str | os.PathLike[str]) -> Study:

@@ -18,10 +18,11 @@ CHECKS = {
 import torch
 from explorer.cells import Cell
 from explorer.sources import sources
-uniforms = torch.rand(100_000, sources["noisy_signs"].width(3), generator=torch.Generator().manual_seed(0))
-latent = sources["noisy_signs"].latent(uniforms, torch.zeros(1))
+source = sources["noisy_signs"](3)
+uniforms = torch.rand(100_000, source.width, generator=torch.Generator().manual_seed(0))
+latent = source.latent(uniforms, torch.zeros(1))
 for share in (0.0, 0.3, 1.0):
-    x = sources["noisy_signs"].sample(latent, noise_share=torch.tensor(share))
+    x = source.sample(latent, noise_share=torch.tensor(share))
     assert x.shape == (100_000, 3)
     assert abs(x.var().item() - 1) < 0.01
 cell = Cell.of(source="noisy_signs", architecture="two_layer", dimension=4, rate=1.0)
@@ -66,6 +67,7 @@ assert Path("figure.png").read_bytes().startswith(b"\\x89PNG")
 """,
 }
 CONTRACTS = {
+    "architecture": ("tests/architectures/test_contract.py", "soft_threshold"),
     "source": ("tests/sources/test_contract.py", "noisy_signs"),
     "observable": ("tests/observables/test_contract.py", "coherence"),
     "figure": ("tests/figures/test_contract.py", "loss_histogram"),

@@ -126,8 +126,14 @@ BAD = {
         ["axes.sparsity.cuont:", "unknown key", "expected from, to, count, log", 'Did you mean "count"?'],
     ),
     "range of names": (text(base="{from: 1, to: 3, count: 3}"), ["axes.base:", "found a range, expected names"]),
-    "no source": (text(without=["source"]), ["axes.source:", "missing", "expected one of gaussian, sparse"]),
-    "no architecture": (text(without=["architecture"]), ["axes.architecture:", "missing", "expected one of two_layer"]),
+    "no source": (
+        text(without=["source"]),
+        ["axes.source:", "missing", "expected one of dictionary, gaussian, images"],
+    ),
+    "no architecture": (
+        text(without=["architecture"]),
+        ["axes.architecture:", "missing", "expected one of contractive"],
+    ),
     "no dimension": (text(without=["dimension"]), ["axes.dimension:", "missing", "expected a value in [1, 65536]"]),
     "no rate": (text(without=["rate"]), ["axes.rate:", "missing", "expected a value in (0, 64]"]),
     "no sparsity": (text(without=["sparsity"]), ["axes.sparsity:", "missing", "expected a value in (0, 1]"]),
@@ -141,7 +147,12 @@ BAD = {
     ),
     "unknown source": (
         text(source="[sparse, gausian]"),
-        [":3: axes.source[1]:", 'no source "gausian"', "expected one of gaussian, sparse", 'Did you mean "gaussian"?'],
+        [
+            ":3: axes.source[1]:",
+            'no source "gausian"',
+            "expected one of dictionary, gaussian, images",
+            'Did you mean "gaussian"?',
+        ],
     ),
     "unknown architecture": (
         text(architecture="twolayer"),

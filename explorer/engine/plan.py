@@ -12,8 +12,10 @@ from explorer.cells import Cell, Pack, make_packs
 from explorer.errors import StoreError
 from explorer.store import open_store
 from explorer.study import Study
+from explorer.training.size import parameters
 
-# A step's products: two forward, three backward, of 2 n d multiply-adds each per sample.
+# A step's multiply-adds per sample and weight of a matrix: one forward, two backward, two operations each, less the first
+# layer's gradient by x. Of a convolution, which uses a weight at many places, this is too few.
 PRODUCTS = 5
 ROOFLINE_SHARE = 0.4
 SECONDS_PER_PROGRAM = 8.0
@@ -64,9 +66,9 @@ def plan_study(study: Study, out: str | None = None, retry_failed: bool = False)
 
 def _flops(cell: Cell) -> float:
     s = cell.settings
-    step = PRODUCTS * 2 * float(s["batch"]) * float(s["code_dimension"]) * float(s["dimension"])
-    evaluation = 2 * 2 * float(s["evaluation_samples"]) * float(s["code_dimension"]) * float(s["dimension"])
-    return step * float(s["steps"]) + evaluation
+    weights = parameters(cell.shape)
+    step = PRODUCTS * float(s["batch"]) * weights
+    return step * float(s["steps"]) + 2 * float(s["evaluation_samples"]) * weights
 
 
 def _products_per_second() -> float:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from explorer.axes import Value
 from explorer.cells import Cell, Pack
-from explorer.errors import StoreError
-from explorer.observables import observe
+from explorer.engine.rows import observed_of
+from explorer.errors import ExplorerError, StoreError
 from explorer.registry import nearest
+from explorer.settings import resolve
 from explorer.store import Store, open_store
 from explorer.training import PackRun
 
@@ -43,7 +45,7 @@ def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
             f'{opened.files.name}: there is no cell "{cell_key}"; the store holds {len(keys)} cells.{nearest(cell_key, keys)}'
         )
     row = rows[cell_key]
-    cell = Cell({name: row[name] for name in opened.settings if row[name] is not None})
+    cell = _stored_cell({name: row[name] for name in opened.settings if row[name] is not None})
     if cell.key != cell_key:
         raise StoreError(
             f"{opened.files.name}: cell {cell_key} was made by explorer {row['explorer_version']}, "
@@ -58,12 +60,20 @@ def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
         result = run.finish()[0]
     finally:
         torch.set_num_threads(threads)
-    observed = observe(result.minimizer) if result.minimizer else dict.fromkeys(opened.observables)
+    observed = observed_of(result) or dict.fromkeys(opened.observables)
     names = ["status", "loss", "loss_se", *opened.observables]
     values: dict[str, float | str | None] = {
         "status": result.status, "loss": result.loss, "loss_se": result.loss_se, **observed
     }  # fmt: skip
     return Replay(cell_key, {n: row[n] for n in names}, {n: values.get(n) for n in names})
+
+
+def _stored_cell(settings: dict[str, Value]) -> Cell:
+    """A cell as it was stored, settings that are younger than its row at their defaults."""
+    try:
+        return Cell({**resolve(settings), **settings})
+    except ExplorerError:
+        return Cell(settings)
 
 
 def _safe(cell_key: str) -> str:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pyarrow as pa
+from threadpoolctl import ThreadpoolController
 
 from explorer.observables import observables, observe
 from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, outcome_schema
@@ -61,13 +62,26 @@ class Provenance:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def observed_of(result: CellResult) -> Mapping[str, float | None]:
+    """Every observable of a result; none where it has no minimizer. On one thread, so that replays agree to the last bit."""
+    if not result.minimizer:
+        return {}
+    with _libraries().limit(limits=1, user_api="blas"):
+        return observe({**(result.probe or {}), **result.minimizer})
+
+
 def outcome_table(results: Sequence[CellResult], pack_key: str, provenance: Provenance) -> pa.Table:
     """One row per cell: settings, loss, observables, provenance."""
     schema = outcome_schema([result.cell.settings for result in results], list(observables))
     finished = datetime.now(UTC)
     rows = []
     for result in results:
-        observed: Mapping[str, float | None] = observe(result.minimizer) if result.minimizer else {}
+        observed = observed_of(result)
         rows.append({
             **result.cell.settings,
             "cell_key": result.cell.key,
@@ -75,6 +89,7 @@ def outcome_table(results: Sequence[CellResult], pack_key: str, provenance: Prov
             "error": result.error,
             "loss": result.loss,
             "loss_se": result.loss_se,
+            "objective": result.objective,
             **observed,
             "steps_taken": result.steps,
             "seconds": result.seconds,
@@ -98,18 +113,18 @@ def curve_table(results: Sequence[CellResult], pack_key: str) -> pa.Table:
 
 
 def minimizer_table(results: Sequence[CellResult], pack_key: str) -> pa.Table:
-    """The trained matrices of a pack, one row per matrix, row-major."""
+    """The trained arrays of a pack, one row each, row-major; a kernel of more axes is a matrix with one row per first index."""
     rows = [
         {
             "cell_key": result.cell.key,
             "pack_key": pack_key,
             "name": name,
-            "rows": value.shape[0],
-            "columns": value.shape[1],
+            "rows": len(value) if value.ndim > 1 else 1,
+            "columns": value.size // (len(value) if value.ndim > 1 else 1),
             "values": value.ravel(),
         }
         for result in results
         for name, value in (result.minimizer or {}).items()
-        if value.ndim == 2
+        if value.size
     ]
     return pa.Table.from_pylist(rows, schema=MINIMIZERS)

@@ -15,10 +15,9 @@ from scipy import stats
 from explorer.analysis import fit_boundary, replicates
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
-from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.grid import fine, scale
-from explorer.figures.selection import MOST_PANELS, cells, combination
+from explorer.figures.selection import cells, combination, levels
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store
 from explorer.theory import predicted_losses
@@ -53,13 +52,8 @@ def extract(store: Store, options: Options) -> LossCurves:
     x, y = options.x, options.y
     table = cells(store, options, (x, y, "loss", "seed", "init"), (x, y, "loss"))
     combination(table, store, options)
-    values = sorted(table[y].unique())
-    if len(values) > MOST_PANELS:
-        raise AnalysisError(
-            f"{store.files.name}: {len(values)} values of {y}, expected at most {MOST_PANELS}; choose some with --where."
-        )
     found = []
-    for value in values:
+    for value in levels(table, y, store):
         group = table[table[y] == value]
         known = {**constant(group, store.settings), y: value}
         grid = fine(np.sort(group[x].unique()), FINE)

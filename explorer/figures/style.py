@@ -14,6 +14,7 @@ PAGE_INCHES = 6.9
 
 # Okabe & Ito (2008), in an order whose greys differ.
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#595959"
+GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
 SEQUENTIAL = "cividis"
 DIVERGING = sns.diverging_palette(250, 40, s=90, l=45, as_cmap=True)
 

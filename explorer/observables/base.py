@@ -11,7 +11,7 @@ from jaxtyping import Float
 from explorer.axes import Interval
 from explorer.registry import Registry
 
-Minimizer = Mapping[str, Float[np.ndarray, "row column"]]
+Minimizer = Mapping[str, Float[np.ndarray, "..."]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,31 @@ observables: Registry[Observable] = Registry("observable", "explorer.observables
 
 
 def observe(minimizer: Minimizer) -> dict[str, float | None]:
-    """Every registered observable of a minimizer; None where it lacks a finite matrix, or the value is not finite."""
+    """Every registered observable of a minimizer; None where it lacks a finite matrix, or the value is not finite.
+
+    Observables of `encoder` see its rows' directions: unless all norms are 1 (to 1e-4), rows are divided by them and zero rows
+    stay. `raw_encoder` is the encoder as it is. Arrays that are no matrices are passed over.
+    """
+    matrices = {
+        name: array for name, array in minimizer.items() if array.ndim == 2 and array.size and np.isfinite(array).all()
+    }
+    if "encoder" in matrices:
+        if "raw_encoder" not in minimizer:
+            matrices["raw_encoder"] = matrices["encoder"]
+        matrices["encoder"] = _directions(matrices["encoder"])
     values: dict[str, float | None] = {}
-    finite = {name for name, matrix in minimizer.items() if np.isfinite(matrix).all()}
     for name, observable in observables.items():
-        if finite.issuperset(observable.needs):
-            value = float(observable.compute(*(minimizer[matrix] for matrix in observable.needs)))
+        if matrices.keys() >= set(observable.needs):
+            value = float(observable.compute(*(matrices[matrix] for matrix in observable.needs)))
             values[name] = value if np.isfinite(value) else None
         else:
             values[name] = None
     return values
+
+
+def _directions(encoder: Float[np.ndarray, "code dim"]) -> Float[np.ndarray, "code dim"]:
+    rows = encoder.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if (np.abs(norms - 1) <= 1e-4).all():
+        return encoder
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)

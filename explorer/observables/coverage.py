@@ -12,9 +12,9 @@ from explorer.observables.base import Observable, observables
 def coverage(encoder: Float[np.ndarray, "code dim"]) -> float:
     """Share of the min(n, d) coordinates that could be some row's peak and are; below 1 two rows share a coordinate.
 
-    Number of distinct argmax_j |B_ij| over rows i, divided by min(n, d).
+    Number of distinct argmax_j |B_ij| over non-zero rows i, divided by min(n, d).
     """
-    distinct = len(np.unique(np.abs(encoder).argmax(axis=1)))
+    distinct = len(np.unique(np.abs(encoder[encoder.any(axis=1)]).argmax(axis=1)))
     return distinct / min(encoder.shape)
 
 

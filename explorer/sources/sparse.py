@@ -11,10 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explorer.axes import Axis, Choices, Value, open_closed
-from explorer.sources.base import Source, sources
+from explorer.sources.base import Source, Split, sources
 from explorer.sources.quantiles import quantile_table, symmetric
 
 BASES = ("rademacher", "gaussian", "uniform", "laplace", "generalized_gaussian")
+SPARSITY = Axis("sparsity", "float", open_closed(0.0, 1.0))
+
+
+def masked(mask: Float[Tensor, "sample dim"], x: Float[Tensor, "sample dim"], sparsity: Tensor) -> Tensor:
+    """b_i x_i / √p with b_i = 1 where the mask's uniform is below p: the variance is that of x at every p."""
+    return torch.where(mask < sparsity, x, 0.0) * torch.rsqrt(sparsity)
 
 
 @sources.register("sparse")
@@ -26,27 +32,24 @@ class Sparse(Source):
     """
 
     axes: ClassVar[tuple[Axis, ...]] = (
-        Axis("sparsity", "float", open_closed(0.0, 1.0)),
+        SPARSITY,
         Axis("base", "str", Choices(BASES), "rademacher", role="stream"),
         Axis("shape", "float", open_closed(0.25, 64.0), role="stream", when={"base": ("generalized_gaussian",)}),
     )
 
-    @staticmethod
-    def width(dimension: int) -> int:
-        return 2 * dimension
+    @property
+    def width(self) -> int:
+        return 2 * self.dimension
 
-    @staticmethod
-    def table(settings: Mapping[str, Value]) -> Float[np.ndarray, " node"]:
+    def table(self, settings: Mapping[str, Value], split: Split) -> Float[np.ndarray, " node"]:
+        del split
         shape = settings.get("shape")
         return quantile_table(str(settings["base"]), None if shape is None else float(shape))
 
-    @staticmethod
-    def latent(uniforms: Float[Tensor, "sample width"], table: Float[Tensor, " node"]) -> Float[Tensor, "sample 2 dim"]:
+    def latent(self, uniforms: Float[Tensor, "sample width"], table: Tensor) -> Float[Tensor, "sample 2 dim"]:
         mask, value = uniforms.chunk(2, dim=-1)
         return torch.stack([mask, symmetric(value, table)], dim=-2)
 
-    @staticmethod
-    def sample(latent: Float[Tensor, "sample 2 dim"], **knobs: Tensor) -> Float[Tensor, "sample dim"]:
-        sparsity = knobs["sparsity"]
+    def sample(self, latent: Float[Tensor, "sample 2 dim"], **knobs: Tensor) -> Float[Tensor, "sample dim"]:
         mask, value = latent.unbind(dim=-2)
-        return torch.where(mask < sparsity, value, 0.0) * torch.rsqrt(sparsity)
+        return masked(mask, value, knobs["sparsity"])

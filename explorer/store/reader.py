@@ -150,6 +150,24 @@ class Store:
         """The cells as a pandas frame, sorted by key; see `arrow`."""
         return self.arrow(columns, where).to_pandas()
 
+    def with_theory(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
+        """The frame of `to_pandas` with one column `theory_<name>` for every prediction that is known for any of its rows.
+
+        Names: `loss` (of the row's own architecture), `linear`, `identity`, `tie_broken_identity`, `mixed`, `denoiser`,
+        `multilayer`, `shannon`; joined by the rows' settings, also those that `columns` leaves out, and NaN where no formula is
+        known. See `explorer.theory.predicted_limits`.
+        """
+        from explorer.theory import LIMITS, predicted_limits
+
+        wanted = None if columns is None else list(dict.fromkeys([*columns, *self.settings]))
+        table = self.arrow(wanted, where)
+        known = [predicted_limits(row) for row in table.select(self.settings).to_pylist()]
+        frame = table.select(table.column_names if columns is None else list(columns)).to_pandas()
+        for name in LIMITS:
+            if any(name in limits for limits in known):
+                frame[f"theory_{name}"] = [limits.get(name, float("nan")) for limits in known]
+        return frame
+
     def keys(self, retry_failed: bool = False) -> set[str]:
         """The keys that need no more work."""
         where = "status <> 'failed'" if retry_failed else None

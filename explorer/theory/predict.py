@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from math import inf
 from typing import Any
 
+from explorer.theory.denoiser import denoiser_loss
 from explorer.theory.gaussian import ODD_ACTIVATIONS, gaussian_loss
+from explorer.theory.mixed import mixed_loss
+from explorer.theory.rate_distortion import rate_distortion
 from explorer.theory.sparse import BASES, critical_sparsity, identity_loss, tie_broken_identity_loss
+from explorer.theory.state_evolution import ENCODERS, Encoder, multilayer_loss
+
+LIMITS = ("loss", "linear", "identity", "tie_broken_identity", "mixed", "denoiser", "multilayer", "shannon")
+_ONE_BIT = ("denoiser", "unrolled", "random_encoder")
 
 
 def _given(value: Any) -> bool:
@@ -55,6 +64,8 @@ def predicted_losses(settings: Mapping[str, Any]) -> dict[str, float]:
         rate is None
         or settings.get("architecture") != "two_layer"
         or settings.get("source") not in ("gaussian", "sparse")
+        or not _isotropic(settings)
+        or not _plain(settings)
     ):
         return {}
     losses: dict[str, float] = {}
@@ -66,3 +77,87 @@ def predicted_losses(settings: Mapping[str, Any]) -> dict[str, float]:
         losses["identity"] = float(identity_loss(*arguments))
         losses["tie-broken identity"] = float(tie_broken_identity_loss(*arguments))
     return losses
+
+
+def predicted_limits(settings: Mapping[str, Any]) -> dict[str, float]:
+    """What theory says of these settings, by name; a name is absent where no formula is known. r is n/d as it was trained.
+
+    `loss`: of this architecture itself: two_layer on the isotropic gaussian source (`gaussian_loss`), denoiser, unrolled with its
+    `layers`, random_encoder with its `decoder`, `layers` and `encoder_law`. For 1-bit codes (two_layer with a sign, denoiser,
+    unrolled, random_encoder) of the sparse and isotropic gaussian sources: `linear` (the rotation), `denoiser` and `multilayer`
+    (fixed point from the uninformed start; Haar encoders, r ≤ 1), `shannon`; on the sparse source with r ≤ 1 also `identity`,
+    `tie_broken_identity` and `mixed`. Nothing for cross_entropy, a finite training set or rounded weights.
+    """
+    rate, law = _rate(settings), _law(settings)
+    if rate is None or law is None or not _plain(settings):
+        return {}
+    limits = _own_loss(settings, rate, law)
+    if not (_sign_code(settings) or settings.get("architecture") in _ONE_BIT):
+        return limits
+    limits |= _known("linear", gaussian_loss, rate)
+    limits |= _known("shannon", _shannon, rate, *law)
+    limits |= _known("denoiser", denoiser_loss, rate, *law)
+    limits |= _known("multilayer", multilayer_loss, rate, *law)
+    if settings.get("source") == "sparse":
+        limits |= _known("identity", identity_loss, rate, *law)
+        limits |= _known("tie_broken_identity", tie_broken_identity_loss, rate, *law)
+        limits |= _known("mixed", _mixed, rate, *law)
+    return limits
+
+
+def _isotropic(settings: Mapping[str, Any]) -> bool:
+    return not _given(settings.get("spectrum")) or settings["spectrum"] == "isotropic"
+
+
+def _plain(settings: Mapping[str, Any]) -> bool:
+    """Whether a cell is as the formulas have it: squared error, fresh samples, weights that are real numbers."""
+    usual = {"distortion": "squared_error", "samples": inf, "weight_bits": inf}
+    return all(not _given(settings.get(name)) or settings[name] == value for name, value in usual.items())
+
+
+def _law(settings: Mapping[str, Any]) -> tuple[float, str, float | None] | None:
+    """Sparsity, base and shape of a source of i.i.d. coordinates, or None for any other source."""
+    if settings.get("source") == "gaussian":
+        return (1.0, "gaussian", None) if _isotropic(settings) else None
+    if settings.get("source") != "sparse" or not _known_base(settings) or not _given(settings.get("sparsity")):
+        return None
+    shape = _shape(settings) if settings["base"] == "generalized_gaussian" else None
+    return float(settings["sparsity"]), str(settings["base"]), shape
+
+
+def _own_loss(settings: Mapping[str, Any], rate: float, law: tuple[float, str, float | None]) -> dict[str, float]:
+    architecture, activation = settings.get("architecture"), settings.get("activation")
+    if architecture == "two_layer" and settings.get("source") == "gaussian" and activation in ODD_ACTIVATIONS:
+        return _known("loss", gaussian_loss, rate, str(activation))
+    random = architecture == "random_encoder"
+    if random and settings.get("encoder_law") not in ENCODERS:
+        return {}
+    encoder: Encoder = "gaussian" if random and settings["encoder_law"] == "gaussian" else "haar"
+    decoder = settings.get("decoder") if random else architecture
+    if decoder == "unrolled" and _given(settings.get("layers")):
+        return _known("loss", multilayer_loss, rate, *law, int(settings["layers"]), "uninformed", encoder)
+    if encoder == "haar" and decoder == "denoiser":
+        return _known("loss", denoiser_loss, rate, *law)
+    if encoder == "haar" and decoder == "linear" and rate <= 1:
+        return _known("loss", gaussian_loss, rate)
+    return {}
+
+
+@lru_cache(maxsize=100_000)
+def _value(function: Callable[..., Any], *arguments: Any) -> float:
+    return float(function(*arguments))
+
+
+def _known(name: str, function: Callable[..., Any], *arguments: Any) -> dict[str, float]:
+    """The one entry, or none where the function is not known there."""
+    value = _value(function, *arguments)
+    return {name: value} if _given(value) else {}
+
+
+def _shannon(rate: float, sparsity: float, base: str, shape: float | None) -> float:
+    value, error = rate_distortion(rate, sparsity, base, shape)
+    return float(value) if error <= 1e-3 else float("nan")
+
+
+def _mixed(rate: float, sparsity: float, base: str, shape: float | None) -> float:
+    return float(mixed_loss(rate, sparsity, base, shape)[0])

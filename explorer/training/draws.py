@@ -6,15 +6,15 @@ SC 2011. Words are drawn on the host, so that a GPU sees the same bits as a CPU.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
-Purpose = Literal["training", "evaluation"]
-_PURPOSES: tuple[Purpose, ...] = ("training", "evaluation")
+Purpose = Literal["training", "evaluation", "noise", "evaluation noise", "order", "refit"]
+_PURPOSES: tuple[Purpose, ...] = get_args(Purpose)  # by position in the key: add at the end
 
 
 def words(seed: int, purpose: Purpose, step: int, count: int) -> Int32[Tensor, " count"]:

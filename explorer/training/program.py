@@ -11,16 +11,23 @@ from typing import Any
 
 import torch
 import torch._dynamo
-from torch import Tensor
-from torch.func import functional_call, grad_and_value, vmap
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, jacrev, vmap
 
 from explorer.architectures import Architecture, architectures
-from explorer.axes import Value
-from explorer.objectives import squared_error
+from explorer.axes import Axis, Value
+from explorer.objectives import DISTORTIONS
 from explorer.settings import axes_of
-from explorer.sources import sources
+from explorer.sources import Source, sources
 from explorer.training.draws import uniforms
 from explorer.training.optimizers import OPTIMIZERS, Moments, Parameters
+from explorer.training.quantise import quantised
+
+# What a cell's evaluation shows to observables: this many samples, and the code's Jacobian at the first of them.
+PROBE_SAMPLES = 2048
+JACOBIANS = 64
+
+Shape = tuple[tuple[str, Value], ...]
 
 log = logging.getLogger("explorer")
 
@@ -44,40 +51,64 @@ def _compiling(compiled: bool) -> Callable[[Callable[..., Any]], Callable[..., A
     return functools.partial(torch.compile, fullgraph=True, dynamic=False) if compiled else lambda function: function
 
 
+def _of_shape(axes: tuple[Axis, ...], shape: Mapping[str, Value]) -> dict[str, Value]:
+    return {a.name: shape[a.name] for a in axes if a.role == "shape" and a.name in shape}
+
+
+def build_source(shape: Mapping[str, Value]) -> Source:
+    """The source of a shape."""
+    law: Callable[..., Source] = sources[str(shape["source"])]
+    return law(int(shape["dimension"]), **_of_shape(sources[str(shape["source"])].axes, shape))
+
+
+def build_model(shape: Mapping[str, Value]) -> Architecture:
+    """The model of a shape, for one cell, its parameters not yet set."""
+    family: Any = architectures[str(shape["architecture"])]
+    model: Architecture = family(int(shape["dimension"]), int(shape["code_dimension"]), **_of_shape(family.axes, shape))
+    model.distortion = DISTORTIONS[str(shape["distortion"])]
+    return model
+
+
 @functools.lru_cache(maxsize=256)
-def latent_program(source: str, dimension: int, samples: int, compiled: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def _latent_program(source: Shape, samples: int, compiled: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """Random words and a stream's table to the stream's latent draws; one program whatever the code dimension.
 
     One stream at a time, so that the draws of a seed are the same bits whichever other seeds share the pack.
     """
-    law = sources[source]
-    width = law.width(dimension)
+    law = build_source(dict(source))
 
     def latent(bits: Tensor, table: Tensor) -> Tensor:
-        return law.latent(uniforms(bits, width), table)
+        return law.latent(uniforms(bits, law.width), table)
 
     del samples  # names the shape in the cache
     return _compiling(compiled)(latent)
 
 
+class _Call(nn.Module):
+    """Calls any method of a model under functional_call, which only knows forward."""
+
+    def __init__(self, model: Architecture) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, method: str, *arguments: Tensor, **knobs: Tensor) -> Any:
+        return getattr(self.model, method)(*arguments, **knobs)
+
+
 class Program:
-    """The step and the forward pass of one shape, as functions of stacked tensors."""
+    """The step and the evaluation of one shape, as functions of stacked tensors."""
 
     def __init__(self, shape: Mapping[str, Value], compiled: bool = True) -> None:
         self.shape = dict(shape)
-        self.source = sources[str(shape["source"])]
+        self.source = build_source(shape)
         self.dimension, self.batch = int(shape["dimension"]), int(shape["batch"])
-        self.width = self.source.width(self.dimension)
-        family = architectures[str(shape["architecture"])]
-        accepted = {"dimension", "code_dimension", *(a.name for a in family.axes if a.role == "shape")}
-        self.build: Callable[[], Architecture] = functools.partial(
-            family, **{name: value for name, value in shape.items() if name in accepted}
-        )
+        self.build: Callable[[], Architecture] = functools.partial(build_model, self.shape)
         self.model = self.build()
-        self.source_knobs = [a.name for a in self.source.axes if a.role == "knob"]
-        self.model_knobs = [a.name for a in family.axes if a.role == "knob"]
+        self._call = _Call(self.model)
         declared = axes_of(str(shape["source"]), str(shape["architecture"]))
         self.knobs = [a.name for a in declared if a.role == "knob"]
+        self.source_knobs = [a.name for a in self.source.axes if a.role == "knob"]
+        self.model_knobs = [a.name for a in self.model.axes if a.role == "knob"]
         self.update = OPTIMIZERS[str(shape["optimizer"])][0]
         self.compiled = compiled
         self.step = _compiling(self.compiled)(self._step)
@@ -85,37 +116,91 @@ class Program:
     def latent(self, samples: int) -> Callable[[Tensor, Tensor], Tensor]:
         """The latent draws of this many samples, compiled for those of a training step."""
         compiled = self.compiled and samples == self.batch
-        return latent_program(str(self.shape["source"]), self.dimension, samples, compiled)
+        of_source = {"source", "dimension", *(a.name for a in self.source.axes if a.role == "shape")}
+        return _latent_program(tuple(i for i in self.shape.items() if i[0] in of_source), samples, compiled)
 
-    def _losses(self, parameters: Parameters, latent: Tensor, knobs: dict[str, Tensor]) -> Tensor:
+    def call(self, method: str, weights: Parameters, *arguments: Tensor, **knobs: Tensor) -> Any:
+        """A method of the model with one cell's parameters and buffers, those that are matrices in their few bits."""
+        if "weight_bits" in knobs:
+            bits = knobs.pop("weight_bits")
+            names = dict(self.model.named_parameters())
+            weights = {k: quantised(v, bits) if k in names and v.dim() > 1 else v for k, v in weights.items()}
+        return functional_call(self._call, {f"model.{k}": v for k, v in weights.items()}, (method, *arguments), knobs)
+
+    def _on_data(
+        self, method: str, weights: Parameters, latent: Tensor, arguments: tuple[Tensor, ...], knobs: dict[str, Tensor]
+    ) -> Any:
         x = self.source.sample(latent, **{k: knobs[k] for k in self.source_knobs if k in knobs})
-        arguments = {k: knobs[k] for k in self.model_knobs if k in knobs}
-        return squared_error(functional_call(self.model, parameters, (x,), arguments), x)
+        names = [*self.model_knobs, "weight_bits"]
+        return self.call(method, weights, x, *arguments, **{k: knobs[k] for k in names if k in knobs})
 
     def _step(
         self,
         parameters: Parameters,
+        buffers: Parameters,
         moments: Moments,
         latents: Tensor,
+        noises: Tensor,
         stream: Tensor,
         knobs: dict[str, Tensor],
         factor: Tensor,
         time: Tensor,
+        progress: Tensor,
         loss_sum: Tensor,
     ) -> tuple[Parameters, Moments, Tensor]:
-        def objective(p: Parameters, latent: Tensor, k: dict[str, Tensor]) -> Tensor:
-            return self._losses(p, latent, k).mean()
+        def objective(p: Parameters, b: Parameters, latent: Tensor, noise: Tensor, k: dict[str, Tensor]) -> Tensor:
+            return self._on_data("objective", {**p, **b}, latent, (noise, progress), k)
 
-        gradients, losses = vmap(grad_and_value(objective))(parameters, latents[stream], knobs)
+        gradients, losses = vmap(grad_and_value(objective))(parameters, buffers, latents[stream], noises[stream], knobs)
         parameters, moments = self.update(parameters, gradients, moments, knobs["learning_rate"] * factor, time)
         return vmap(self.model.constrain)(parameters), moments, loss_sum + losses
 
-    def losses(self, parameters: Parameters, latents: Tensor, stream: Tensor, knobs: dict[str, Tensor]) -> Tensor:
+    def losses(
+        self, weights: Parameters, latents: Tensor, noises: Tensor, stream: Tensor, knobs: dict[str, Tensor]
+    ) -> Tensor:
         """The loss of every cell on every sample, (cell, sample)."""
-        return vmap(self._losses)(parameters, latents[stream], knobs)
+
+        def one(w: Parameters, latent: Tensor, noise: Tensor, k: dict[str, Tensor]) -> Tensor:
+            return self._on_data("losses", w, latent, (noise,), k)
+
+        return vmap(one)(weights, latents[stream], noises[stream], knobs)
+
+    def code(
+        self, weights: Parameters, latents: Tensor, stream: Tensor, knobs: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """The code of every cell on every sample, (cell, sample, code), and the data, (cell, sample, dim)."""
+
+        def one(w: Parameters, latent: Tensor, k: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            x = self.source.sample(latent, **{n: k[n] for n in self.source_knobs if n in k})
+            return self._on_data("code", w, latent, (), k), x
+
+        return vmap(one)(weights, latents[stream], knobs)
+
+    def probe(
+        self, weights: Parameters, latents: Tensor, noises: Tensor, stream: Tensor, knobs: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """What observables see of every cell: each of the model's `probe`, and ‖∂z/∂x‖²_F of a smooth code."""
+
+        def one(w: Parameters, latent: Tensor, noise: Tensor, k: dict[str, Tensor]) -> dict[str, Tensor]:
+            seen = self._on_data("probe", w, latent, (noise,), k)
+            if self.model.smooth and "code" in seen:
+                seen = {**seen, "jacobian": self._jacobian(w, latent[:JACOBIANS], k)}
+            return seen
+
+        return vmap(one)(weights, latents[stream], noises[stream], knobs)
+
+    def _jacobian(self, weights: Parameters, latent: Tensor, knobs: dict[str, Tensor]) -> Tensor:
+        x = self.source.sample(latent, **{k: knobs[k] for k in self.source_knobs if k in knobs})
+        names = [*self.model_knobs, "weight_bits"]
+        given = {k: knobs[k] for k in names if k in knobs}
+
+        def code(one: Tensor) -> Tensor:
+            return self.call("code", weights, one[None], **given)[0]
+
+        return vmap(jacrev(code), chunk_size=8)(x).square().sum(dim=(1, 2))[:, None]
 
 
 @functools.lru_cache(maxsize=64)
-def program(shape: tuple[tuple[str, Value], ...], compiled: bool) -> Program:
+def program(shape: Shape, compiled: bool) -> Program:
     """The program of a shape; one per process, so that a shape is compiled once."""
     return Program(dict(shape), compiled)

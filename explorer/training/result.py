@@ -18,7 +18,8 @@ class CellResult:
 
     `loss` is E‖x − x̂‖²/d on fresh data, `loss_se` its Monte-Carlo standard error; both are None unless the cell
     ended with finite parameters. `curve` holds (step, mean training loss since the previous point); `pack_width` is the
-    number of slots it was trained in.
+    number of slots it was trained in. `objective` is the mean training objective over the last tenth of the steps, penalties
+    included; `probe` what observables see beside the minimizer, samples of the code and what is known of the source.
     """
 
     cell: Cell
@@ -31,3 +32,5 @@ class CellResult:
     curve: tuple[tuple[int, float], ...] = ()
     minimizer: dict[str, np.ndarray] | None = None
     pack_width: int = 0
+    objective: float | None = None
+    probe: dict[str, np.ndarray] | None = None

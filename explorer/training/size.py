@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
+import torch
+
 from explorer.axes import Value
+from explorer.training.program import Shape, build_model
 
 WIDEST = {"cpu": 64, "gpu": 1024}
 BUDGET_BYTES = {"cpu": 512 * 2**20, "gpu": 8 * 2**30}
@@ -12,12 +16,24 @@ FLOAT_BYTES = 4
 EVALUATION_CHUNK = 512
 
 
+@functools.lru_cache(maxsize=1024)
+def _numbers(shape: Shape) -> tuple[int, int]:
+    """Parameters and buffers of one cell's model, and the numbers that a step keeps per sample."""
+    with torch.device("meta"):
+        model = build_model(dict(shape))
+    return sum(value.numel() for value in (*model.parameters(), *model.buffers())), model.activations
+
+
+def parameters(shape: Mapping[str, Value]) -> int:
+    """Numbers that define one cell's model, buffers included."""
+    return _numbers(tuple(sorted(shape.items())))[0]
+
+
 def bytes_per_cell(shape: Mapping[str, Value]) -> int:
     """Memory of one slot: parameters with gradient and two moments, and the activations of a step or of an evaluation chunk."""
-    d, n, batch = int(shape["dimension"]), int(shape["code_dimension"]), max(int(shape["batch"]), EVALUATION_CHUNK)
-    parameters = 4 * 2 * n * d
-    activations = batch * (6 * d + 6 * n)
-    return FLOAT_BYTES * (parameters + activations)
+    batch = max(int(shape["batch"]), EVALUATION_CHUNK)
+    parameters, activations = _numbers(tuple(sorted(shape.items())))
+    return FLOAT_BYTES * (4 * parameters + batch * (activations + int(shape["dimension"])))
 
 
 def pack_width(shape: Mapping[str, Value], cells: int, gpu: bool = False) -> int:

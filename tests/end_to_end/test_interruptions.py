@@ -63,7 +63,7 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(tmp_path, uninterrupt
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_within_seconds_and_says_how_to_go_on(tmp_path, name):
-    study, store = small_study(tmp_path / "study.yaml", steps=4000, pack=8), tmp_path / "store"
+    study, store = small_study(tmp_path / "study.yaml", steps=20000, pack=8), tmp_path / "store"
     process = start("run", study, "--out", store)
     finished = wait_for_parts(store, process)
     pressed = time.monotonic()

@@ -45,7 +45,16 @@ def encoder(cell):
     return (plain + 0.01 * generator.standard_normal((rows, columns))).astype(np.float32)
 
 
-def make(place, members, minimizers=False, status="converged", outcome=outcome):
+def zoo(rate=(0.5, 1.0), architecture=("two_layer", "denoiser", "linear"), seed=(0, 1, 2), **more):
+    """Several architectures on one data set."""
+    return cells(0.5, rate, "gaussian", "random", seed, architecture=architecture, **more)
+
+
+# The cells that a figure is tested on, where it does not take those of `cells`.
+FITTING = {"zoo": zoo}
+
+
+def make(place, members, minimizers=False, status="converged", outcome=outcome, observables=("localization", "tying")):
     """A store with one part that holds these cells."""
     good = status not in ("failed", "diverged")
     rows = [
@@ -53,7 +62,7 @@ def make(place, members, minimizers=False, status="converged", outcome=outcome):
          "schema_version": SCHEMA_VERSION}
         for cell in members
     ]  # fmt: skip
-    schema = outcome_schema([cell.settings for cell in members], ("localization", "tying"))
+    schema = outcome_schema([cell.settings for cell in members], observables)
     kept = [
         {"cell_key": cell.key, "pack_key": "pack", "name": "encoder", "rows": matrix.shape[0], "columns": matrix.shape[1],
          "values": matrix.ravel().tolist()}

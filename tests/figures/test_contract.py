@@ -8,7 +8,7 @@ from explorer import figure
 from explorer.errors import AnalysisError, ExplorerError
 from explorer.figures import figures
 from explorer.figures.base import Options
-from tests.figures.stores import cells, make
+from tests.figures.stores import FITTING, cells, make
 
 FIRST_BYTES = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml"}
 
@@ -19,8 +19,16 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("store"), cells(rate=(0.5, 1.0)), minimizers=True)
+def stores(tmp_path_factory):
+    kinds = {"": cells, **FITTING}
+    return {
+        kind: make(tmp_path_factory.mktemp("store"), of(rate=(0.5, 1.0)), minimizers=True) for kind, of in kinds.items()
+    }
+
+
+@pytest.fixture
+def store(name, stores):
+    return stores[name if name in FITTING else ""]
 
 
 def test_drawing_reads_nothing_but_what_was_extracted(name, store):

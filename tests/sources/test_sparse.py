@@ -6,15 +6,15 @@ import torch
 
 from explorer.sources import sources
 
-SPARSE = sources["sparse"]
 SPARSITIES = [0.05, 0.3, 0.6366, 1.0]
 
 
 def draw(sparsity, base="rademacher", samples=20_000, dimension=4, seed=0, **settings):
-    u = torch.from_numpy(np.random.default_rng(seed).random((samples, SPARSE.width(dimension))).astype(np.float32))
+    source = sources["sparse"](dimension)
+    u = torch.from_numpy(np.random.default_rng(seed).random((samples, source.width)).astype(np.float32))
     u = u.clamp(2.0**-24, 1 - 2.0**-24)
-    table = torch.from_numpy(SPARSE.table({"base": base, **settings}).astype(np.float32))
-    return SPARSE.sample(SPARSE.latent(u, table), sparsity=torch.tensor(sparsity))
+    table = torch.from_numpy(source.table({"base": base, **settings}, "training").astype(np.float32))
+    return source.sample(source.latent(u, table), sparsity=torch.tensor(sparsity))
 
 
 @pytest.mark.parametrize("sparsity", SPARSITIES)

@@ -28,6 +28,23 @@ def test_activation_factor_agrees_with_quadrature(activation):
     assert activation_factor(activation) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("activation", ODD_ACTIVATIONS)
+def test_function_has_the_factor_of_its_name(activation):
+    assert activation_factor(FUNCTIONS[activation]) == pytest.approx(activation_factor(activation), rel=1e-10)
+
+
+def test_any_odd_function_has_a_factor_and_a_loss():
+    assert activation_factor(lambda u: special.erf(u / np.sqrt(2))) == pytest.approx(np.pi / 3, rel=1e-12)
+    assert activation_factor(lambda u: u**3) == pytest.approx(15 / 9, rel=1e-12)
+    assert float(gaussian_loss(0.5, lambda u: u**3)) == pytest.approx(1 - 0.5 * 9 / 15)
+
+
+@pytest.mark.parametrize("function", [lambda u: np.maximum(u, 0), np.cos, lambda u: 0 * u])
+def test_function_that_is_not_odd_is_refused(function):
+    with pytest.raises(ValueError, match="odd function"):
+        activation_factor(function)
+
+
 @pytest.mark.parametrize("activation", ["relu", "Sign", ""])
 def test_activation_that_is_not_odd_is_refused_with_those_that_are(activation):
     with pytest.raises(ValueError, match="expected one of sign, tanh, erf, identity"):

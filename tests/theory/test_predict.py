@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from explorer.theory import predicted_boundary, predicted_losses
+from explorer.theory import predicted_boundary, predicted_limits, predicted_losses
 
 CELL = {
     "source": "sparse",
@@ -82,3 +82,19 @@ def test_missing_code_dimension_of_a_table_falls_back_to_the_rate():
 )
 def test_losses_are_predicted_only_where_a_formula_is_known(change, phases):
     assert set(predicted_losses({**CELL, **change})) == phases
+
+
+@pytest.mark.parametrize("unlike", [{"weight_bits": 2.0}, {"samples": 100.0}, {"distortion": "cross_entropy"}])
+def test_nothing_is_predicted_of_cells_that_the_formulas_do_not_have(unlike):
+    settings = {"source": "sparse", "architecture": "two_layer", "activation": "sign", "sparsity": 0.5, "rate": 0.5,
+                "base": "rademacher"}  # fmt: skip
+    assert predicted_losses(settings)
+    assert predicted_limits({**settings, "samples": float("inf"), "weight_bits": float("nan")})
+    assert predicted_losses({**settings, **unlike}) == {}
+    assert predicted_limits({**settings, **unlike}) == {}
+
+
+def test_only_the_isotropic_gaussian_has_a_rotation_line():
+    settings = {"source": "gaussian", "architecture": "two_layer", "activation": "sign", "rate": 0.5}
+    assert predicted_losses({**settings, "spectrum": "isotropic"})
+    assert predicted_losses({**settings, "spectrum": "power_law"}) == {}

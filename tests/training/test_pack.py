@@ -122,20 +122,6 @@ def test_packed_training_equals_an_ordinary_loop(optimizer, tied):
     assert packed[ours.key].loss == pytest.approx(plain_pytorch(ours), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", list(architectures))
-@pytest.mark.parametrize("init", ["every"])
-def test_every_architecture_trains_from_every_start_and_keeps_its_constraint(name, init):
-    family = architectures[name]
-    cells = [cell(architecture=name, init=start, seed=seed) for start in family.inits for seed in (0, 1)]
-    for result in train(cells).values():
-        assert result.status in ("converged", "budget")
-        assert 0 < result.loss < 2
-        assert result.loss_se > 0
-        constrained = family.constrain({k: torch.from_numpy(v) for k, v in result.minimizer.items() if k == "encoder"})
-        for key, value in constrained.items():
-            np.testing.assert_allclose(value.numpy(), result.minimizer[key], atol=1e-6)
-
-
 @pytest.mark.parametrize("activation", ["sign", "tanh", "erf", "relu", "identity"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_every_activation_learns(activation, tied):
