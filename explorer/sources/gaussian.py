@@ -14,6 +14,7 @@ from explorer.axes import Axis, Choices, Interval, Pattern, Value
 from explorer.sources.base import Source, Split, sources
 from explorer.sources.constants import haar
 from explorer.sources.quantiles import NODES, quantile_table, symmetric
+from explorer.theory.spectra import blocks, counts, eigenvalues
 
 SPECTRA = ("isotropic", "power_law", "spiked", "blocks")
 _NUMBER = r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
@@ -22,32 +23,6 @@ BLOCKS = Pattern(
     f"{_NUMBER}(, *{_NUMBER})*|{_PAIR}(, *{_PAIR})*",
     'the form "4, 0.25" (equal shares) or "9:0.25, 1:0.75" (eigenvalue:share)',
 )
-
-
-def blocks(text: str) -> tuple[Float[np.ndarray, " block"], Float[np.ndarray, " block"]]:
-    """Eigenvalues and the shares of the coordinates that have them, from text of the form of BLOCKS."""
-    pairs = [[float(number) for number in part.split(":")] for part in text.split(",")]
-    values = np.array([pair[0] for pair in pairs])
-    return values, np.array([pair[1] if len(pair) == 2 else 1 / len(pairs) for pair in pairs])
-
-
-def _counts(shares: Float[np.ndarray, " block"], dimension: int) -> list[int]:
-    """Coordinates of each block: round(d (w_1 + … + w_j)) in the first j."""
-    return np.diff(np.rint(dimension * np.cumsum(shares)), prepend=0.0).astype(int).tolist()
-
-
-def eigenvalues(settings: Mapping[str, Value]) -> Float[np.ndarray, " dim"]:
-    """The spectrum of a cell's covariance; of mean 1 but for `blocks`, whose eigenvalues are as given."""
-    dimension, spectrum = int(settings["dimension"]), settings["spectrum"]
-    if spectrum == "blocks":
-        values, shares = blocks(str(settings["eigenvalues"]))
-        return np.repeat(values, _counts(shares, dimension))
-    values = np.ones(dimension)
-    if spectrum == "power_law":
-        values = np.arange(1, dimension + 1) ** -float(settings["exponent"])
-    elif spectrum == "spiked":
-        values[: int(settings["spikes"])] += float(settings["spike_strength"])
-    return values / values.mean()
 
 
 @sources.register("gaussian")
@@ -83,7 +58,7 @@ class Gaussian(Source):
             return "eigenvalues", f"found shares that sum to {shares.sum():.12g}, expected 1"
         if not (0 < values.max() <= 1e9):
             return "eigenvalues", f"found {values.max():.12g} as the largest, expected a number in (0, 1e9]"
-        for value, share, count in zip(values, shares, _counts(shares, dimension), strict=True):
+        for value, share, count in zip(values, shares, counts(shares, dimension), strict=True):
             if count == 0:
                 return "eigenvalues", (
                     f"found a share of {share:.12g} for the eigenvalue {value:.12g}, which is no coordinate "

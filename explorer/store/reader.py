@@ -153,7 +153,7 @@ class Store:
     def with_theory(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
         """The frame of `to_pandas` with one column `theory_<name>` for every prediction that is known for any of its rows.
 
-        Names: `loss` (of the row's own architecture), `linear`, `identity`, `tie_broken_identity`, `mixed`, `denoiser`,
+        Names: `loss` (of the row's own architecture), `pca`, `linear`, `identity`, `tie_broken_identity`, `mixed`, `denoiser`,
         `multilayer`, `shannon`; joined by the rows' settings, also those that `columns` leaves out, and NaN where no formula is
         known. See `explorer.theory.predicted_limits`.
         """

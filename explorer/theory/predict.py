@@ -7,14 +7,17 @@ from functools import lru_cache
 from math import inf
 from typing import Any
 
+from explorer.theory.anisotropic import anisotropic_loss
 from explorer.theory.denoiser import denoiser_loss
 from explorer.theory.gaussian import ODD_ACTIVATIONS, gaussian_loss
+from explorer.theory.linear import pca_loss
 from explorer.theory.mixed import mixed_loss
-from explorer.theory.rate_distortion import rate_distortion
+from explorer.theory.rate_distortion import rate_distortion, reverse_waterfilling
 from explorer.theory.sparse import BASES, critical_sparsity, identity_loss, tie_broken_identity_loss
+from explorer.theory.spectra import eigenvalues
 from explorer.theory.state_evolution import ENCODERS, Encoder, multilayer_loss
 
-LIMITS = ("loss", "linear", "identity", "tie_broken_identity", "mixed", "denoiser", "multilayer", "shannon")
+LIMITS = ("loss", "pca", "linear", "identity", "tie_broken_identity", "mixed", "denoiser", "multilayer", "shannon")
 _ONE_BIT = ("denoiser", "unrolled", "random_encoder")
 
 
@@ -82,17 +85,22 @@ def predicted_losses(settings: Mapping[str, Any]) -> dict[str, float]:
 def predicted_limits(settings: Mapping[str, Any]) -> dict[str, float]:
     """What theory says of these settings, by name; a name is absent where no formula is known. r is n/d as it was trained.
 
-    `loss`: of this architecture itself: two_layer on the isotropic gaussian source (`gaussian_loss`), denoiser, unrolled with its
-    `layers`, random_encoder with its `decoder`, `layers` and `encoder_law`. For 1-bit codes (two_layer with a sign, denoiser,
-    unrolled, random_encoder) of the sparse and isotropic gaussian sources: `linear` (the rotation), `denoiser` and `multilayer`
-    (fixed point from the uninformed start; Haar encoders, r ≤ 1), `shannon`; on the sparse source with r ≤ 1 also `identity`,
-    `tie_broken_identity` and `mixed`. Nothing for cross_entropy, a finite training set or rounded weights.
+    `loss`: of this architecture itself: linear, two_layer on the isotropic gaussian source (`gaussian_loss`), denoiser,
+    unrolled with its `layers`, random_encoder with its `decoder`, `layers` and `encoder_law`. For 1-bit codes (two_layer with a
+    sign, denoiser, unrolled, random_encoder) of the sparse and isotropic gaussian sources: `linear` (the rotation), `denoiser`
+    and `multilayer` (fixed point from the uninformed start; Haar encoders, r ≤ 1), `shannon`; on the sparse source with r ≤ 1
+    also `identity`, `tie_broken_identity` and `mixed`. For a Gaussian source of another spectrum: `pca` (any architecture), and
+    for 1-bit codes `linear` (`anisotropic_loss`, which assumes many coordinates an eigenvalue) and `shannon`
+    (`reverse_waterfilling`). Nothing for cross_entropy, a finite training set or rounded weights.
     """
     rate, law = _rate(settings), _law(settings)
-    if rate is None or law is None or not _plain(settings):
+    if rate is None or not _plain(settings):
         return {}
+    signs = _sign_code(settings) or settings.get("architecture") in _ONE_BIT
+    if law is None:
+        return _of_spectrum(settings, rate, signs)
     limits = _own_loss(settings, rate, law)
-    if not (_sign_code(settings) or settings.get("architecture") in _ONE_BIT):
+    if not signs:
         return limits
     limits |= _known("linear", gaussian_loss, rate)
     limits |= _known("shannon", _shannon, rate, *law)
@@ -125,8 +133,25 @@ def _law(settings: Mapping[str, Any]) -> tuple[float, str, float | None] | None:
     return float(settings["sparsity"]), str(settings["base"]), shape
 
 
+def _of_spectrum(settings: Mapping[str, Any], rate: float, signs: bool) -> dict[str, float]:
+    """The limits on Gaussian data that are not isotropic."""
+    if settings.get("source") != "gaussian" or _isotropic(settings) or not _given(settings.get("dimension")):
+        return {}
+    names = ("dimension", "spectrum", "exponent", "spikes", "spike_strength", "eigenvalues")
+    values = tuple(eigenvalues({name: settings.get(name) for name in names}).tolist())
+    limits = _known("pca", pca_loss, values, rate)
+    if settings.get("architecture") == "linear":
+        limits["loss"] = limits["pca"]
+    if signs:
+        limits |= _known("linear", anisotropic_loss, values, rate)
+        limits |= _known("shannon", reverse_waterfilling, values, rate)
+    return limits
+
+
 def _own_loss(settings: Mapping[str, Any], rate: float, law: tuple[float, str, float | None]) -> dict[str, float]:
     architecture, activation = settings.get("architecture"), settings.get("activation")
+    if architecture == "linear":
+        return {"loss": max(0.0, 1 - rate)}
     if architecture == "two_layer" and settings.get("source") == "gaussian" and activation in ODD_ACTIVATIONS:
         return _known("loss", gaussian_loss, rate, str(activation))
     random = architecture == "random_encoder"

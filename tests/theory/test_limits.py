@@ -70,3 +70,33 @@ def test_gaussian_rows_are_known_for_unrolled_decoders_alone():
 def test_rate_that_was_trained_counts():
     limits = predicted_limits({**SPARSE, "rate": 0.33, "dimension": 10, "code_dimension": 3})
     assert limits["identity"] == pytest.approx(1 - 0.3 * 0.8)
+
+
+@pytest.mark.parametrize(
+    "spectrum",
+    [
+        {"spectrum": "power_law", "exponent": 1.5},
+        {"spectrum": "spiked", "spikes": 3, "spike_strength": 9.0},
+        {"spectrum": "blocks", "eigenvalues": "4:0.5, 0.25:0.5"},
+    ],
+)
+def test_gaussian_spectra_have_principal_components_and_one_bit_limits(spectrum):
+    settings = {"source": "gaussian", "dimension": 16, "code_dimension": 4, **spectrum}
+    linear = predicted_limits({**settings, "architecture": "linear"})
+    assert linear["loss"] == linear["pca"] > 0
+    signs = predicted_limits({**settings, "architecture": "two_layer", "activation": "sign"})
+    assert linear["pca"] < signs["linear"]
+    assert signs["shannon"] < signs["linear"]
+    assert "denoiser" not in signs
+
+
+def test_the_blocks_of_theory_are_those_of_the_setting():
+    settings = {"source": "gaussian", "dimension": 64, "code_dimension": 64, "spectrum": "blocks", "eigenvalues": "4,0.25",
+                "architecture": "two_layer", "activation": "sign"}  # fmt: skip
+    assert predicted_limits(settings)["linear"] == pytest.approx(0.56778, abs=1e-4)
+
+
+@pytest.mark.parametrize("rate", [0.25, 1.0, 1.5])
+def test_a_linear_code_of_isotropic_data_keeps_its_share(rate):
+    settings = {"source": "sparse", "base": "laplace", "sparsity": 0.3, "rate": rate, "architecture": "linear"}
+    assert predicted_limits(settings) == {"loss": pytest.approx(max(0, 1 - rate))}
