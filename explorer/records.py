@@ -54,6 +54,30 @@ _TYPES: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.
 SETTING, OBSERVABLE = {b"explorer": b"setting"}, {b"explorer": b"observable"}
 
 
+# Settings that are younger than some stores, with the value that older rows stand for and where they have one, in SQL.
+YOUNGER: dict[str, tuple[pa.DataType, Any, str]] = {
+    "samples": (pa.float64(), "inf", "true"),
+    "weight_bits": (pa.float64(), "inf", "true"),
+    "distortion": (pa.string(), "squared_error", "true"),
+    "surrogate": (pa.string(), "straight_through", "architecture = 'two_layer' AND activation = 'sign'"),
+    "refit": (pa.bool_(), "false", "architecture = 'two_layer' AND NOT tied"),
+    "spectrum": (pa.string(), "isotropic", "source = 'gaussian'"),
+}
+
+
+def younger_columns(schemas: Sequence[pa.Schema]) -> dict[str, str]:
+    """The columns that some rows of parts with these schemas lack, as SQL expressions that fill them; none where all are new."""
+    if all("samples" in schema.names for schema in schemas):
+        return {}
+    names = {name for schema in schemas for name in schema.names}
+    needed = {"surrogate": ("activation",), "refit": ("tied",)}
+    there = [name for name in YOUNGER if names.issuperset(("architecture", "source", *needed.get(name, ())))]
+    return {
+        name: f"CASE WHEN {name} IS NULL AND {YOUNGER[name][2]} THEN '{YOUNGER[name][1]}' ELSE {name} END"
+        for name in there
+    }
+
+
 def outcome_schema(settings: Iterable[Mapping[str, Any]], observables: Sequence[str] = ()) -> pa.Schema:
     """The columns of a part: identity, every setting under its own name, loss, observables, provenance."""
     kinds: dict[str, pa.DataType] = {}

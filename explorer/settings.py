@@ -107,6 +107,11 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
             f'{where("distortion")}: cross_entropy needs data in [0, 1], and source "{source}" has others; '
             "expected squared_error, or images with scaling: none."
         )
+    if settings.get("refit") and settings["distortion"] != "squared_error":
+        raise StudyError(
+            f"{where('refit')}: least squares fit a reconstruction, and those of {settings['distortion']} are logits; "
+            "expected refit: false."
+        )
     return settings
 
 
@@ -116,7 +121,9 @@ def _imply(settings: dict[str, Value], given: Mapping[str, object], where: Where
     try:
         implied = sources[source].implied(settings)
     except StudyError as error:
-        raise StudyError(f"{where('source')}: {error}") from None
+        raise StudyError(
+            f"{where(sources[source].named_by if sources[source].named_by in given else 'source')}: {error}"
+        ) from None
     for name, value in implied.items():
         if name in settings and settings[name] != value:
             raise StudyError(

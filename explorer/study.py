@@ -20,6 +20,7 @@ from explorer.errors import StudyError
 from explorer.ranges import expand
 from explorer.registry import nearest
 from explorer.settings import axes_of, code_dimension, known_axes, resolve
+from explorer.sources import sources
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 LARGEST_STUDY = 1_000_000
@@ -186,7 +187,9 @@ class Study:
         known = known_axes()
         # Which settings a cell needs is decided by names and switches; numbers need no more than their domain.
         numbers = ("float", "int", "count")
-        few = {n: v[:1] if known[n].kind in numbers and n != "dimension" else v for n, v in self.values.items()}
+        laws = [sources[str(source)] for source, _ in self.values["source"]]
+        of_data = {"dimension", *(axis.name for law in laws for axis in law.axes if axis.kind == "int")}
+        few = {n: v[:1] if known[n].kind in numbers and n not in of_data else v for n, v in self.values.items()}
         dimensions = dict.fromkeys(int(self._cell(point).settings["dimension"]) for point in self._points(few))
         self._check_rates(list(dimensions))
 
@@ -202,7 +205,6 @@ class Study:
     @staticmethod
     def _members(probe: Mapping[str, Value]) -> list[tuple[str, Any]]:
         from explorer.architectures import architectures
-        from explorer.sources import sources
 
         return [("source", sources[str(probe["source"])]), ("architecture", architectures[str(probe["architecture"])])]
 
@@ -223,8 +225,8 @@ class Study:
             if name not in axes:
                 continue
             for parent, values in self._hindered(axes[name], axes).items():
-                wanted = " or ".join(str(a) for a in (axes[name].when or {})[parent])
-                given = ", ".join(map(str, values))
+                wanted = " or ".join(_bare(a) for a in (axes[name].when or {})[parent])
+                given = ", ".join(map(_bare, values))
                 return f"has no effect, because {parent} is {given}; expected {parent}: {wanted} beside it."
         source = ", ".join(str(v) for v, _ in self.values["source"])
         architecture = ", ".join(str(v) for v, _ in self.values["architecture"])
@@ -286,9 +288,13 @@ class Study:
         return {group[0].shape_key: pack_width(group[0].shape, len(group), gpu) for group in groups}
 
 
+def _bare(value: Value) -> str:
+    """A value as YAML has it, names without quotes."""
+    return value if isinstance(value, str) and value else shown(value)
+
+
 def _registered(source: object, architecture: object) -> bool:
     from explorer.architectures import architectures
-    from explorer.sources import sources
 
     return (
         isinstance(source, str)

@@ -1,7 +1,7 @@
 import pytest
 
 from explorer.errors import StudyError
-from explorer.study import Study
+from explorer.study import Study, load_study
 
 SMALLEST = {
     "source": "sparse",
@@ -291,3 +291,10 @@ def test_python_object_is_never_built(tmp_path):
     touched = tmp_path / "touched"
     refusal(f"name: !!python/object/apply:os.mkdir ['{touched}']\naxes: {{}}\n")
     assert not touched.exists()
+
+
+def test_rates_are_told_apart_at_every_patch_of_images(tmp_path):
+    place = tmp_path / "mine.yaml"
+    place.write_text("name: a\naxes: {source: images, architecture: linear, patch: [0, 4], rate: [0.1, 0.12]}\n")
+    with pytest.raises(StudyError, match=r"rates 0\.1 and 0\.12 both give n = 2 at dimension 16"):
+        load_study(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -62,6 +63,8 @@ class RandomEncoder(Architecture):
     def refusal(cls, settings: Mapping[str, Value]) -> tuple[str, str] | None:
         if settings.get("denoiser") != "bayes":
             return None
+        if not math.isinf(float(settings["weight_bits"])):
+            return "weight_bits", "nothing that is trained here is a matrix, expected inf"
         refused = unknown_prior(settings)
         return None if refused and refused[0] == "rate" and settings["encoder_law"] == "gaussian" else refused
 

@@ -26,13 +26,20 @@ def bayes_table(gamma: float, sparsity: float, base: str, shape: float | None) -
     return posterior_mean(np.linspace(0, end, NODES), gamma, sparsity, base, shape), float(end)
 
 
+def halves(y: Float[Tensor, "*size"]) -> tuple[Float[Tensor, "*size"], Float[Tensor, "*size"]]:
+    """Sign and size, with the slope 1 of the product at 0, where those of `abs` and `sign` are 0."""
+    negative = y < 0
+    return torch.where(negative, -1.0, 1.0), torch.where(negative, -y, y)
+
+
 def tabulated(y: Float[Tensor, "*size"], table: Float[Tensor, " node"], end: Tensor) -> Float[Tensor, "*size"]:
     """The odd function with these values on even points of [0, end], linear between and beyond."""
-    position = y.abs() * ((table.shape[0] - 1) / end)
+    sign, size = halves(y)
+    position = size * ((table.shape[0] - 1) / end)
     node = position.detach().nan_to_num(0.0).clamp(max=table.shape[0] - 1.001).floor()
     index = node.to(torch.int64).flatten()
     low, high = (table[index + step].reshape(y.shape) for step in (0, 1))
-    return torch.sign(y) * (low + (high - low) * (position - node))
+    return sign * (low + (high - low) * (position - node))
 
 
 class ScalarDenoiser(nn.Module):
@@ -61,10 +68,10 @@ class ScalarDenoiser(nn.Module):
     def forward(self, y: Float[Tensor, "*size"]) -> Float[Tensor, "*size"]:
         if self.kind == "tanh":
             return self.weights[0] * y + self.weights[1] * torch.tanh(self.weights[2] * y)
-        slopes, size = functional.softplus(self.weights), y.abs()
+        slopes, (sign, size) = functional.softplus(self.weights), halves(y)
         ends = [*self.knots[1:], float("inf")]
         pieces = (
             slopes[k] * (size - start).clamp(0, end - start)
             for k, (start, end) in enumerate(zip(self.knots, ends, strict=True))
         )
-        return torch.sign(y) * torch.stack(list(pieces)).sum(dim=0)
+        return sign * torch.stack(list(pieces)).sum(dim=0)

@@ -61,7 +61,8 @@ def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
     finally:
         torch.set_num_threads(threads)
     observed = observed_of(result) or dict.fromkeys(opened.observables)
-    names = ["status", "loss", "loss_se", *opened.observables]
+    there = opened.columns_of(str(row["pack_key"]))  # an observable may be younger than the row
+    names = [name for name in ("status", "loss", "loss_se", *opened.observables) if name in there]
     values: dict[str, float | str | None] = {
         "status": result.status, "loss": result.loss, "loss_se": result.loss_se, **observed
     }  # fmt: skip

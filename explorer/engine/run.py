@@ -166,6 +166,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
         threads=max(1, int(cpus)),
         gpu=resources.gpus_per_pack > 0,
         git_revision=git_revision(),
+        home=os.getcwd(),
     )
     scratch = tempfile.mkdtemp(prefix="explorer-tune-")
     try:

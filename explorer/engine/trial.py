@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +37,13 @@ class PackTrial(tune.Trainable):
         threads: int = 1,
         gpu: bool = False,
         git_revision: str | None = None,
+        home: str = "",
     ) -> None:
         torch.set_num_threads(threads)
+        if os.path.isdir(
+            home
+        ):  # Tune works in a scratch directory; data files are looked for where the run was started
+            os.chdir(home)
         self.packs, self.store, self.git_revision = packs, store, git_revision
         self.keep = Keep(curves=keep[0], minimizers=keep[1])
         self.device = "cuda:0" if gpu else "cpu"

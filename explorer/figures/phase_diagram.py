@@ -56,7 +56,7 @@ def extract(store: Store, options: Options) -> PhaseDiagram:
     x, y, value = options.x, options.y, options.value
     if value in (x, y):
         raise AnalysisError(f'figure: "{value}" is both an axis and the value; expected it in one place.')
-    table = cells(store, options, (x, y, value, "seed", "init"), (x, y, value))
+    table = cells(store, options, (x, y, value, "seed", "init"), (x, y, value)).dropna(subset=[x, y])
     found = []
     for title, group in panels(table, store, options):
         shown = group[(group["init"] == options.start) & np.isfinite(group[value])]

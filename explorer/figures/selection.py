@@ -41,6 +41,11 @@ def cells(store: Store, options: Options, needed: tuple[str, ...], numeric: tupl
     require(table, needed, f"{store.files.name}")
     for column in numeric:
         require_numeric(table, column, f"{store.files.name}")
+    for axis in {options.x, options.y} & {*numeric}:
+        if np.isinf(table[axis].astype(float)).any():
+            raise AnalysisError(
+                f'{store.files.name}: {axis} is inf in some cells, which has no place on an axis; choose with --where "{axis} < 1e9".'
+            )
     kept = usable(table)
     if kept.empty:
         raise AnalysisError(f"{store.files.name}: all {len(table)} cells failed or diverged; see explorer status.")

@@ -25,6 +25,8 @@ class Source:
     """
 
     axes: ClassVar[tuple[Axis, ...]] = ()
+    # The setting at which errors of `implied` are shown.
+    named_by: ClassVar[str] = "source"
     # A source that is itself a finite set of samples sees to the setting `samples` in its `table`.
     finite: bool = False
 

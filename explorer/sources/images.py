@@ -74,6 +74,7 @@ class Images(Source):
         Axis("fingerprint", "str", role="stream", derived=True),
     )
     finite = True
+    named_by = "dataset"
 
     def __init__(self, dimension: int, channels: int) -> None:
         super().__init__(dimension)

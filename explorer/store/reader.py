@@ -20,10 +20,13 @@ from explorer.records import (
     MINIMIZERS,
     RESULT,
     SCHEMA_VERSION,
+    SETTING,
     STATUSES,
+    YOUNGER,
     observables_of,
     outcome_schema,
     settings_of,
+    younger_columns,
 )
 from explorer.registry import nearest
 from explorer.store.files import Files
@@ -90,11 +93,10 @@ class Store:
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of `cells`: the union over its parts."""
-        # part-<digest of the schema>-<pack key>.parquet
-        one_per_schema = {os.path.basename(path).rpartition("-")[0]: path for path in self._parts}
-        schemas = [self._footer(path) for path in one_per_schema.values()]
+        schemas = self._schemas
         try:
-            merged = pa.unify_schemas(schemas) if schemas else outcome_schema([])
+            younger = [pa.field(name, YOUNGER[name][0], metadata=SETTING) for name in younger_columns(schemas)]
+            merged = pa.unify_schemas([*schemas, outcome_schema([]), pa.schema(younger)])
         except pa.ArrowException as error:
             raise StoreError(f"{self.files.name}: its parts disagree on the type of a column: {error}") from error
         first = [field.name for field in IDENTITY]
@@ -102,6 +104,18 @@ class Store:
         order = [*first, *sorted(settings_of(merged)), *results, *observables_of(merged)]
         order += [name for name in merged.names if name not in order]
         return pa.schema([merged.field(name) for name in order])
+
+    @cached_property
+    def _schemas(self) -> list[pa.Schema]:
+        """The distinct schemas of the parts."""
+        # part-<digest of the schema>-<pack key>.parquet
+        one_per_schema = {os.path.basename(path).rpartition("-")[0]: path for path in self._parts}
+        return [self._footer(path) for path in one_per_schema.values()]
+
+    def columns_of(self, pack_key: str) -> set[str]:
+        """The columns of the part that this pack wrote."""
+        paths = [path for path in self._parts if path.endswith(f"-{pack_key}.parquet")]
+        return {name for path in paths for name in self._footer(path).names}
 
     def _footer(self, path: str) -> pa.Schema:
         try:
@@ -132,7 +146,7 @@ class Store:
             "cells": self._dataset(self._parts, self.schema),
             "curves": self._dataset(self.files.listing("curves", ".parquet"), CURVES),
             "minimizers": self._dataset(self.files.listing("minimizers", ".parquet"), MINIMIZERS),
-        })  # fmt: skip
+        }, younger_columns(self._schemas))  # fmt: skip
 
     def sql(self, query: str) -> pa.Table:
         """The answer to a DuckDB SQL query over the tables `cells`, `curves` and `minimizers`.

@@ -54,7 +54,7 @@ def predicted_boundary(along: str, settings: Mapping[str, Any]) -> float | None:
     known = (
         along == "sparsity" and settings.get("source") == "sparse" and _sign_code(settings) and _known_base(settings)
     )
-    if not known or rate is None or rate > 1:
+    if not known or rate is None or rate > 1 or not _plain(settings):
         return None
     critical = critical_sparsity(str(settings["base"]), _shape(settings))
     return critical if critical <= 1 + 1e-12 else None
@@ -86,7 +86,8 @@ def predicted_limits(settings: Mapping[str, Any]) -> dict[str, float]:
     """What theory says of these settings, by name; a name is absent where no formula is known. r is n/d as it was trained.
 
     `loss`: of this architecture itself: linear, two_layer on the isotropic gaussian source (`gaussian_loss`), denoiser,
-    unrolled with its `layers`, random_encoder with its `decoder`, `layers` and `encoder_law`. For 1-bit codes (two_layer with a
+    unrolled with its `layers`, random_encoder with its `decoder`, `layers` and `encoder_law`, the latter three with
+    Bayes-optimal denoisers and from a random start. For 1-bit codes (two_layer with a
     sign, denoiser, unrolled, random_encoder) of the sparse and isotropic gaussian sources: `linear` (the rotation), `denoiser`
     and `multilayer` (fixed point from the uninformed start; Haar encoders, r ≤ 1), `shannon`; on the sparse source with r ≤ 1
     also `identity`, `tie_broken_identity` and `mixed`. For a Gaussian source of another spectrum: `pca` (any architecture), and
@@ -154,6 +155,10 @@ def _own_loss(settings: Mapping[str, Any], rate: float, law: tuple[float, str, f
         return {"loss": max(0.0, 1 - rate)}
     if architecture == "two_layer" and settings.get("source") == "gaussian" and activation in ODD_ACTIVATIONS:
         return _known("loss", gaussian_loss, rate, str(activation))
+    if settings.get("denoiser", "bayes") != "bayes" and _given(settings.get("denoiser")):
+        return {}
+    if settings.get("init") == "identity":
+        return {}
     random = architecture == "random_encoder"
     if random and settings.get("encoder_law") not in ENCODERS:
         return {}

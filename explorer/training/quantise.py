@@ -10,8 +10,8 @@ from torch import Tensor
 def quantised(weights: Float[Tensor, "*size"], bits: Float[Tensor, ""]) -> Float[Tensor, "*size"]:
     """A matrix of one cell rounded to m bits forward; backward the identity (straight-through).
 
-    m ≥ 2: to 2^m − 1 even levels from −max|w| to max|w|, zero among them. m = 1: mean|w| sign(w), Rastegari et al. 2016
-    (arXiv 1603.05279). As m → ∞ the weights themselves.
+    m ≥ 2: to 2^m − 1 even levels from −max|w| to max|w|, zero among them. m = 1: mean|w| sign(w), zeros positive,
+    Rastegari et al. 2016 (arXiv 1603.05279). As m → ∞ the weights themselves.
     """
     magnitude = weights.detach().abs()
     levels = torch.exp2(bits - 1) - 1

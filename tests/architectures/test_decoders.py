@@ -112,3 +112,17 @@ def test_learned_decoders_take_any_source_and_rate():
     for settings in ({"source": "manifold", "rate": 0.5}, {"source": "gaussian", "rate": 1.5}):
         for architecture in ("denoiser", "unrolled"):
             train(architecture=architecture, denoiser="spline", dimension=8, steps=5, evaluation_samples=64, **settings)
+
+
+@pytest.mark.parametrize("denoiser", ["bayes", "spline", "tanh"])
+def test_every_row_of_the_decoder_learns_from_the_identity(denoiser):
+    found = train(architecture="denoiser", denoiser=denoiser, init="identity", base="gaussian", sparsity=0.5,
+                  **{**SHORT, "dimension": 16})[0]  # fmt: skip
+    assert abs(found.minimizer["decoder"][8:]).max() > 0.01
+
+
+def test_weights_that_are_not_trained_cannot_be_rounded():
+    with pytest.raises(StudyError, match="weight_bits: nothing that is trained here is a matrix"):
+        train(
+            architecture="random_encoder", decoder="unrolled", source="gaussian", dimension=8, rate=0.5, weight_bits=2
+        )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from explorer import figure
 from explorer.errors import AnalysisError
 from explorer.figures.base import Options
 from explorer.figures.phase_diagram import draw, extract
@@ -171,3 +172,9 @@ def test_condition_that_no_cell_meets_is_refused(tmp_path):
 def test_impossible_axes_are_refused(tmp_path, options, message):
     with pytest.raises(AnalysisError, match=message):
         extract(make(tmp_path, cells(rate=0.5)), Options(**options))
+
+
+def test_an_infinite_setting_is_no_axis(tmp_path):
+    grid = [*cells(samples=(100.0,)), *cells(samples=(float("inf"),))]
+    with pytest.raises(AnalysisError, match=r'samples is inf in some cells, .* --where "samples < 1e9"'):
+        figure(make(tmp_path, grid), "phase_diagram", x="samples", where="sparsity = 0.5")

@@ -98,3 +98,15 @@ def test_only_the_isotropic_gaussian_has_a_rotation_line():
     settings = {"source": "gaussian", "architecture": "two_layer", "activation": "sign", "rate": 0.5}
     assert predicted_losses({**settings, "spectrum": "isotropic"})
     assert predicted_losses({**settings, "spectrum": "power_law"}) == {}
+
+
+def test_no_boundary_is_predicted_of_rounded_weights():
+    assert predicted_boundary("sparsity", CELL) is not None
+    assert predicted_boundary("sparsity", {**CELL, "weight_bits": 1.0}) is None
+
+
+@pytest.mark.parametrize("unlike", [{"denoiser": "tanh"}, {"init": "identity"}])
+def test_a_decoder_has_the_limit_only_with_the_posterior_mean_from_a_random_start(unlike):
+    settings = {**CELL, "architecture": "denoiser", "denoiser": "bayes", "init": "random", "activation": None}
+    assert predicted_limits(settings)["loss"] == predicted_limits(settings)["denoiser"]
+    assert "loss" not in predicted_limits({**settings, **unlike})

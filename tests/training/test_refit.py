@@ -104,3 +104,16 @@ def test_annealing_and_noise_find_what_straight_through_misses():
     assert annealed.loss <= 0.33
     assert noisy.loss <= 0.30
     assert 0.5 < observe(noisy.minimizer)["localization"] < 0.9
+
+
+@pytest.mark.parametrize("architecture", ["two_layer", "linear", "random_encoder"])
+def test_logits_are_not_fitted_by_least_squares(architecture):
+    with pytest.raises(StudyError, match="refit: least squares fit a reconstruction"):
+        Cell.of(
+            source="images",
+            scaling="none",
+            architecture=architecture,
+            rate=0.25,
+            distortion="cross_entropy",
+            refit=True,
+        )
