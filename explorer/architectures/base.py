@@ -61,7 +61,7 @@ class Architecture(nn.Module):
 
     def code(self, x: Float[Tensor, "sample dim"], **knobs: Tensor) -> Float[Tensor, "sample code"]:
         """The code z of x, as evaluated. An architecture without it has no observables of the code."""
-        raise NotImplementedError
+        raise TypeError("this architecture does not tell its code")
 
     def losses(
         self, x: Float[Tensor, "sample dim"], noise: Float[Tensor, "sample noise"], **knobs: Tensor

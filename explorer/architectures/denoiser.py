@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from explorer.architectures.base import Architecture, architectures
-from explorer.architectures.encoders import haar_rows, unit_rows
+from explorer.architectures.encoders import haar_rows, identity_rows, linear_decoder, unit_rows
 from explorer.architectures.prior import Prior, prior_of, unknown_prior
 from explorer.architectures.scalar import DENOISERS, NODES, ScalarDenoiser, bayes_table, tabulated
 from explorer.architectures.signs import SignCode
@@ -74,8 +74,7 @@ class Denoiser(SignCode, Architecture):
 
     def initialise(self, init: str, generator: torch.Generator) -> None:
         rows, columns = self.encoder.shape
-        eye = torch.eye(columns)[torch.arange(rows) % columns]
-        start = eye if init == "identity" else haar_rows(rows, columns, generator)
+        start = identity_rows(rows, columns) if init == "identity" else haar_rows(rows, columns, generator)
         gain = math.sqrt(math.pi / 2) / max(self.rate, 1.0) / min(self.rate, 1.0)
         with torch.no_grad():
             self.encoder.copy_(start)
@@ -91,10 +90,7 @@ class Denoiser(SignCode, Architecture):
         return tabulated(y, self.table, self.end) if self.learned is None else self.learned(y)
 
     def _decoder(self) -> Float[Tensor, "dim code"]:
-        if self.decoder is not None:
-            return self.decoder
-        assert self.scale is not None
-        return self.encoder.T * self.scale
+        return linear_decoder(self.encoder, self.decoder, self.scale)
 
     def constrain(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         return {**parameters, "encoder": unit_rows(parameters["encoder"])}

@@ -17,6 +17,21 @@ def unit_rows(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row column"
     return matrix / matrix.norm(dim=1, keepdim=True)
 
 
+def identity_rows(rows: int, columns: int) -> Float[Tensor, "row column"]:
+    """Row i is the unit vector of coordinate i mod `columns`."""
+    return torch.eye(columns)[torch.arange(rows) % columns]
+
+
+def linear_decoder(
+    encoder: Float[Tensor, "code dim"], free: Tensor | None, scale: Tensor | None
+) -> Float[Tensor, "dim code"]:
+    """A: a free matrix, or a Bᵀ with a scalar a."""
+    if free is not None:
+        return free
+    assert scale is not None
+    return encoder.T * scale
+
+
 def haar_rows(rows: int, columns: int, generator: torch.Generator) -> Float[Tensor, "row column"]:
     """Rows of a uniformly random rotation; beyond `columns` rows, those of further independent ones.
 

@@ -24,7 +24,7 @@ class SignCode:
 
     def decode(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample dim"]:
         """x̂ from the code."""
-        raise NotImplementedError
+        raise TypeError("an architecture with a sign code defines decode()")
 
     def code(self, x: Float[Tensor, "sample dim"], **knobs: Tensor) -> Float[Tensor, "sample code"]:
         preactivation = x @ self.encoder.T

@@ -18,7 +18,7 @@ from explorer.architectures.activations import (
     surrogate_axes,
 )
 from explorer.architectures.base import Architecture, architectures
-from explorer.architectures.encoders import REFIT, unit_rows
+from explorer.architectures.encoders import REFIT, identity_rows, linear_decoder, unit_rows
 from explorer.axes import Axis, Choices, Value
 from explorer.objectives import squared_error
 
@@ -71,7 +71,7 @@ class TwoLayer(Architecture):
     def initialise(self, init: str, generator: torch.Generator) -> None:
         rows, columns = self.encoder.shape
         if init == "identity":
-            start = torch.eye(columns)[torch.arange(rows) % columns]
+            start = identity_rows(rows, columns)
         else:
             start = torch.randn(rows, columns, generator=generator)
             start = start / start.norm(dim=1, keepdim=True)
@@ -105,10 +105,7 @@ class TwoLayer(Architecture):
         return (squared_error(mean @ decoder.T, x) + spread).mean()
 
     def _decoder(self) -> Float[Tensor, "dim code"]:
-        if self.decoder is not None:
-            return self.decoder
-        assert self.scale is not None
-        return self.encoder.T * self.scale
+        return linear_decoder(self.encoder, self.decoder, self.scale)
 
     def constrain(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         return {**parameters, "encoder": unit_rows(parameters["encoder"])}

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from explorer.architectures.base import Architecture, architectures
-from explorer.architectures.encoders import haar_rows, unit_rows
+from explorer.architectures.encoders import haar_rows, identity_rows, unit_rows
 from explorer.architectures.prior import Prior, prior_of, unknown_prior
 from explorer.architectures.scalar import DENOISERS, NODES, ScalarDenoiser, bayes_table, tabulated
 from explorer.architectures.signs import SignCode
@@ -165,9 +165,9 @@ class Unrolled(SignCode, Architecture):
 
     def initialise(self, init: str, generator: torch.Generator) -> None:
         rows, columns = self.encoder.shape
-        eye = torch.eye(columns)[torch.arange(rows) % columns]
+        start = identity_rows(rows, columns) if init == "identity" else haar_rows(rows, columns, generator)
         with torch.no_grad():
-            self.encoder.copy_(eye if init == "identity" else haar_rows(rows, columns, generator))
+            self.encoder.copy_(start)
 
     def decode(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample dim"]:
         return self.passing(code, self.encoder)

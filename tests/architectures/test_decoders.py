@@ -111,7 +111,10 @@ def test_a_posterior_mean_that_nobody_knows_is_refused(architecture, settings, m
 def test_learned_decoders_take_any_source_and_rate():
     for settings in ({"source": "manifold", "rate": 0.5}, {"source": "gaussian", "rate": 1.5}):
         for architecture in ("denoiser", "unrolled"):
-            train(architecture=architecture, denoiser="spline", dimension=8, steps=5, evaluation_samples=64, **settings)
+            found = train(
+                architecture=architecture, denoiser="spline", dimension=8, steps=5, evaluation_samples=64, **settings
+            )
+            assert math.isfinite(found[0].loss)
 
 
 @pytest.mark.parametrize("denoiser", ["bayes", "spline", "tanh"])
