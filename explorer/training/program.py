@@ -57,8 +57,8 @@ def _of_shape(axes: tuple[Axis, ...], shape: Mapping[str, Value]) -> dict[str, V
 
 def build_source(shape: Mapping[str, Value]) -> Source:
     """The source of a shape."""
-    law: Callable[..., Source] = sources[str(shape["source"])]
-    return law(int(shape["dimension"]), **_of_shape(sources[str(shape["source"])].axes, shape))
+    law: Any = sources[str(shape["source"])]
+    return law(int(shape["dimension"]), **_of_shape(law.axes, shape))
 
 
 def build_model(shape: Mapping[str, Value]) -> Architecture:

@@ -32,8 +32,8 @@ def parameters(shape: Mapping[str, Value]) -> int:
 def bytes_per_cell(shape: Mapping[str, Value]) -> int:
     """Memory of one slot: parameters with gradient and two moments, and the activations of a step or of an evaluation chunk."""
     batch = max(int(shape["batch"]), EVALUATION_CHUNK)
-    parameters, activations = _numbers(tuple(sorted(shape.items())))
-    return FLOAT_BYTES * (4 * parameters + batch * (activations + int(shape["dimension"])))
+    weights, activations = _numbers(tuple(sorted(shape.items())))
+    return FLOAT_BYTES * (4 * weights + batch * (activations + int(shape["dimension"])))
 
 
 def pack_width(shape: Mapping[str, Value], cells: int, gpu: bool = False) -> int:
