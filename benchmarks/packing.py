@@ -12,9 +12,9 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
+from report import processor
 
 from explorer.architectures import architectures
 from explorer.cells import Cell, Pack
@@ -36,7 +36,7 @@ def pack(dimension: int) -> Pack:
                 sparsity=0.3 + 0.7 * i / (SPARSITIES - 1))
         for seed in range(SEEDS) for i in range(SPARSITIES)
     ]  # fmt: skip
-    return Pack(tuple(cells), len(cells), SEEDS)
+    return Pack(tuple(cells), len(cells))
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -118,15 +118,6 @@ def measure(dimension: int) -> tuple[float, float, float]:
     rounds = [[measurement() for measurement in measurements] for _ in range(REPEATS)]
     ours, plain, bare = (1e3 * statistics.median(times) for times in zip(*rounds, strict=True))
     return ours, plain, bare
-
-
-def processor() -> str:
-    """The processor's name where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:

@@ -116,8 +116,8 @@ class Axis:
         """Whether this setting changes anything, given the others."""
         return self.when is None or all(settings.get(k) in allowed for k, allowed in self.when.items())
 
-    def read(self, value: object, where: str, owner: str = "") -> Value:
-        """`value` as this axis's own type, or a StudyError that says what is wrong with it."""
+    def read(self, value: object, where: object, owner: str = "") -> Value:
+        """`value` as this axis's own type, or a StudyError that says what is wrong with it, at `where` as it prints."""
         typed = _typed(value, self.kind, where)
         if isinstance(self.domain, Pattern):
             typed = re.sub(r" *, *", ",", str(typed).strip())
@@ -140,11 +140,13 @@ class Axis:
 CHANNELS = Axis("channels", "int", Interval(1, 3), 1, role="shape")
 
 
-def _typed(value: object, kind: Kind, where: str) -> Value:
-    expected = {
-        "float": "a number", "int": "a whole number", "count": "a whole number or inf", "str": "a name",
-        "bool": "true or false",
-    }[kind]  # fmt: skip
+_EXPECTED: dict[Kind, str] = {
+    "float": "a number", "int": "a whole number", "count": "a whole number or inf", "str": "a name",
+    "bool": "true or false",
+}  # fmt: skip
+
+
+def _typed(value: object, kind: Kind, where: object) -> Value:
     if kind == "bool" and isinstance(value, bool):
         return value
     if kind == "str" and isinstance(value, str):
@@ -160,8 +162,8 @@ def _typed(value: object, kind: Kind, where: str) -> Value:
         return int(value)  # type: ignore[arg-type]
     if number is not None and kind == "count" and number.is_integer():
         return number
-    if isinstance(value, float) and not math.isfinite(value):
-        expected = "a finite number"
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    expected = "a finite number" if infinite else _EXPECTED[kind]
     quoted = _finite(value) if isinstance(value, str) and kind in ("float", "int", "count") else None
     hint = f" Did you mean the number {quoted:.12g}, without quotes?" if quoted is not None else ""
     raise StudyError(f"{where}: found {shown(value)}, expected {expected}.{hint}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +15,8 @@ from explorer.settings import axes_of, resolve
 # Part of every key. Raise it when a change makes the same settings lead to another outcome.
 OUTCOME_VERSION = 1
 
-WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+# Cells of a pack, in multiples of its slots.
+LONGEST_QUEUE = 16
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """20 hexadecimal digits: a hash of the settings and of nothing else.
+        """20 hexadecimal digits: a hash of the settings and of nothing else."""
+        return _digest(self._hashed)
 
-        A setting at its neutral value is left out, so that a setting which is new leaves the keys there are.
-        """
+    @property
+    def _hashed(self) -> dict[str, Value]:
+        """What is in the key. A setting at its neutral value is not, so that a setting which is new leaves the keys there are."""
         neutral = {axis.name: axis.neutral for axis in self.axes if axis.neutral is not None}
         settings = {k: v for k, v in self.settings.items() if k not in neutral or v != neutral[k]}
-        return _digest({"version": OUTCOME_VERSION, **settings})
+        return {"version": OUTCOME_VERSION, **settings}
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -73,16 +76,75 @@ class Cell:
         return {a.name: self.settings[a.name] for a in self.axes if a.role == role and a.name in self.settings}
 
 
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A setting of a family, the `position` of its index in a point, and the values it takes there."""
+
+    name: str
+    position: int
+    values: Sequence[Value]
+    texts: Sequence[str]  # the values as keys have them
+
+    @classmethod
+    def of(cls, name: str, position: int, values: Sequence[Value]) -> Varied:
+        return cls(name, position, values, [_json(value) for value in values])
+
+
+class Family:
+    """Cells that differ from a `first` one in varied settings alone, which are in no shape, have no neutral value and,
+    but for the seed, are in no stream.
+
+    What the cells share is made once: shape key, streams, and the text of a key but for the varied values.
+    """
+
+    def __init__(self, first: Cell, varied: Iterable[Varied]) -> None:
+        self.first = first
+        self._settings = dict(first.settings)
+        self._shape_key = first.shape_key
+        self._stream = first.stream[1:]
+        self._streams: dict[Value, tuple[tuple[str, Value], ...]] = {}
+        self._varied = sorted(varied, key=lambda one: one.name)
+        self._text = self._text_around(first)
+
+    def _text_around(self, first: Cell) -> list[str]:
+        """What is hashed for a key, with an empty text in place of each varied value."""
+        cut = "\0"
+        kept = _json({**first._hashed, **{one.name: cut for one in self._varied}}).split(_json(cut))
+        text = [""] * (2 * len(kept) - 1)
+        text[::2] = kept
+        return text
+
+    def key(self, point: Sequence[int]) -> str:
+        """The key of the cell at a point."""
+        text = self._text.copy()
+        text[1::2] = [one.texts[point[one.position]] for one in self._varied]
+        return _hash("".join(text))
+
+    def cell(self, point: Sequence[int], key: str) -> Cell:
+        """The cell at a point, whose key this is."""
+        settings = self._settings.copy()
+        for one in self._varied:
+            settings[one.name] = one.values[point[one.position]]
+        cell = Cell(settings)
+        vars(cell).update(key=key, shape_key=self._shape_key, stream=self._stream_of(settings["seed"]))
+        return cell
+
+    def _stream_of(self, seed: Value) -> tuple[tuple[str, Value], ...]:
+        if seed not in self._streams:
+            self._streams[seed] = (("seed", seed), *self._stream)
+        return self._streams[seed]
+
+
 @dataclass(frozen=True)
 class Pack:
-    """Cells of one shape, trained as one program of `width` slots and `streams` distinct draws.
+    """Cells of one shape, trained as one program of `width` slots.
 
-    Slots beyond the cells are padding: a constant width makes a cell's row independent of its neighbours, bit for bit.
+    Cells beyond the slots wait for a slot to become free; slots beyond the cells are padding. A constant width makes a
+    cell's row independent of its neighbours, bit for bit.
     """
 
     cells: tuple[Cell, ...]
     width: int
-    streams: int
 
     @property
     def key(self) -> str:
@@ -95,26 +157,60 @@ class Pack:
         return [dict(cell.settings) for cell in self.cells]
 
 
-def _digest(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def _digest(value: object) -> str:
+    return _hash(_json(value))
+
+
 def by_shape(cells: Iterable[Cell]) -> list[list[Cell]]:
-    """Cells grouped by shape; within a group those that share draws stand together."""
-    groups: dict[str, list[Cell]] = defaultdict(list)
+    """Cells grouped by shape; within a group by what names their draws, and then by their settings as JSON."""
+    groups: dict[str, dict[tuple[tuple[str, Value], ...], list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
-        groups[cell.shape_key].append(cell)
-    order = lambda cell: (str(cell.stream), json.dumps(dict(cell.settings), sort_keys=True))  # noqa: E731
-    return [sorted(group, key=order) for group in groups.values()]
+        groups[cell.shape_key][cell.stream].append(cell)
+    return [
+        [cell for stream in sorted(streams, key=str) for cell in _by_text(streams[stream])]
+        for streams in groups.values()
+    ]
 
 
-def make_packs(cells: Iterable[Cell], widths: Mapping[str, int]) -> list[Pack]:
-    """Cut cells into packs; `widths` gives the number of slots of each shape key."""
-    packs: list[Pack] = []
-    for group in by_shape(cells):
+def _by_text(cells: list[Cell]) -> list[Cell]:
+    """Cells in the order of their settings as JSON, compared by the values in which they differ."""
+    if len(cells) == 1:
+        return cells
+    if len({tuple(cell.settings) for cell in cells}) > 1:
+        return sorted(cells, key=lambda cell: json.dumps(dict(cell.settings), sort_keys=True))
+    names = sorted(cells[0].settings)
+    texts: list[list[str]] = []
+    for name in names:
+        column = [cell.settings[name] for cell in cells]
+        values = set(column)
+        if len(values) > 1:
+            end = "}" if name == names[-1] else ","  # as in the whole text: it decides between 0.5 and 0.55
+            text = {value: f"{json.dumps(value)}{end}" for value in values}
+            texts.append([text[value] for value in column])
+    order = ["".join(text) for text in zip(*texts, strict=True)]
+    return [cells[i] for i in sorted(range(len(cells)), key=order.__getitem__)] if order else cells
+
+
+def make_packs(cells: Iterable[Cell], widths: Mapping[str, int], packs: int = 0) -> list[Pack]:
+    """Cut cells into packs; `widths` gives the number of slots of each shape key.
+
+    Cells of the schedule `plateau` end at different times, and a slot that is free takes the next cell of its pack: they are
+    cut into `packs` packs in all, as far as they fill them, so that few slots wait for the last cell. Others have a slot each.
+    """
+    made: list[Pack] = []
+    groups = by_shape(cells)
+    for group in groups:
         width = widths[group[0].shape_key]
-        slices = [group[i : i + width] for i in range(0, len(group), width)]
-        streams = max(len({cell.stream for cell in part}) for part in slices)
-        packs += [Pack(tuple(part), width, streams) for part in slices]
-    return packs
+        length = width
+        if group[0].settings["schedule"] == "plateau":
+            parts = max(1, -(-packs // len(groups)))
+            length = min(LONGEST_QUEUE * width, max(width, -(-len(group) // parts)))
+        made += [Pack(tuple(group[i : i + length]), width) for i in range(0, len(group), length)]
+    return made

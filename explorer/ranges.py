@@ -11,13 +11,16 @@ from explorer.errors import StudyError
 from explorer.registry import nearest
 from explorer.yaml_text import Path
 
+# Where something is written, as a message prints it.
+At = Callable[[Path], object]
+
 RANGE_KEYS = ("from", "to", "count", "log")
 # Grid values are decimal to twelve digits, so that a refined grid meets the coarse one in the same cells.
 DIGITS = 12
 LARGEST_RANGE = 1_000_000
 
 
-def expand(axis: Axis, written: object, path: Path, at: Callable[[Path], str]) -> list[tuple[Value, Path]]:
+def expand(axis: Axis, written: object, path: Path, at: At) -> list[tuple[Value, Path]]:
     """The values of an axis, each with the path it was written at; domains are checked by the caller."""
     if isinstance(written, dict):
         return [(value, path) for value in _range(axis, written, path, at)]
@@ -34,13 +37,13 @@ def expand(axis: Axis, written: object, path: Path, at: Callable[[Path], str]) -
     return [(_bare(axis, written, path, at), path)]
 
 
-def _bare(axis: Axis, value: object, path: Path, at: Callable[[Path], str]) -> Value:
+def _bare(axis: Axis, value: object, path: Path, at: At) -> Value:
     if isinstance(axis.domain, Pattern) and isinstance(value, int | float) and not isinstance(value, bool):
         value = f"{value:.12g}"  # hidden: 64 is one layer of 64
     return Axis(axis.name, axis.kind).read(value, at(path))
 
 
-def _range(axis: Axis, written: dict[str, object], path: Path, at: Callable[[Path], str]) -> list[Value]:
+def _range(axis: Axis, written: dict[str, object], path: Path, at: At) -> list[Value]:
     if axis.kind not in ("float", "int", "count"):
         raise StudyError(f"{at(path)}: found a range, expected names; {axis.name} is not a number.")
     for key in written:

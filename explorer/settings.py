@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
 
 from explorer.architectures import Architecture, architectures
@@ -27,7 +27,10 @@ COMMON_AXES: tuple[Axis, ...] = (
     Axis("batch", "int", Interval(1, 2**20), 256, role="shape", training=True),
     Axis("optimizer", "str", Choices(("adam", "sgd")), "adam", role="shape", training=True),
     Axis("learning_rate", "float", positive(), 0.02, training=True),
-    Axis("schedule", "str", Choices(("constant", "linear", "cosine")), "cosine", role="shape", training=True),
+    Axis("schedule", "str", Choices(("constant", "linear", "cosine", "plateau")), "cosine", role="shape",
+         training=True),
+    Axis("tolerance", "float", Interval(0, 1, low_closed=False, high_closed=False), 0.003, role="instance",
+         when={"schedule": ("plateau",)}, training=True),
     Axis("evaluation_samples", "int", Interval(2, 2**30), 32768, role="shape", training=True),
     Axis("distortion", "str", Choices(tuple(DISTORTIONS)), "squared_error", role="shape", training=True,
          neutral="squared_error"),
@@ -35,7 +38,8 @@ COMMON_AXES: tuple[Axis, ...] = (
     Axis("weight_bits", "count", Interval(1, math.inf), math.inf, training=True, neutral=math.inf),
 )  # fmt: skip
 
-Where = Callable[[str], str]
+# Where a setting was written, as a message prints it.
+Where = Callable[[str], object]
 
 
 def known_axes() -> dict[str, Axis]:
@@ -47,6 +51,13 @@ def known_axes() -> dict[str, Axis]:
 def axes_of(source: str, architecture: str) -> tuple[Axis, ...]:
     """The settings of cells with this source and architecture, each after those that its `when` names."""
     return _ordered(sources[source], architectures[architecture])
+
+
+@lru_cache(maxsize=4096)
+def _owners(source: type[Source], architecture: type[Architecture]) -> dict[str, str]:
+    """Whether a setting's domain is the source's or the architecture's; those of neither are left out."""
+    members = (("architecture", architecture), ("source", source))
+    return {axis.name: kind for axis in _ordered(source, architecture) for kind, m in members if axis in m.axes}
 
 
 @lru_cache(maxsize=4096)
@@ -69,6 +80,46 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
     Settings that change nothing for this cell (a `shape` beside a Rademacher base) are left out, so that equal
     cells have equal settings. `where(name)` says in an error where a setting was written.
     """
+    settings: dict[str, Value] = {}
+    _resolve(settings, given, where)
+    return settings
+
+
+class _Watched(MutableMapping[str, Value]):
+    """Settings that note whose values are read. Which names there are follows from values read before."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Value] = {}
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Value:
+        self.read.add(name)
+        return self.settings[name]
+
+    def __setitem__(self, name: str, value: Value) -> None:
+        self.settings[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self.settings[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.settings)
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+
+def resolve_watched(given: Mapping[str, object], where: Where) -> tuple[dict[str, Value], set[str]]:
+    """What `resolve` returns, and the names of the settings that decided it.
+
+    Cells that agree in these have the same settings, but for the values of the others.
+    """
+    watched = _Watched()
+    _resolve(watched, given, where)
+    return watched.settings, watched.read
+
+
+def _resolve(settings: MutableMapping[str, Value], given: Mapping[str, object], where: Where) -> None:
     for name, members in (("source", sources), ("architecture", architectures)):
         if name not in given:
             raise StudyError(f"{where(name)}: missing; expected one of {', '.join(members)}.")
@@ -78,12 +129,14 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
                 f"{nearest(str(given[name]), members)}"
             )
     source, architecture = str(given["source"]), str(given["architecture"])
-    settings: dict[str, Value] = {}
+    owners = _owners(sources[source], architectures[architecture])
     for axis in axes_of(source, architecture):
         if axis.derived or not axis.matters(settings):
             continue
         if axis.name in given:
-            settings[axis.name] = axis.read(given[axis.name], where(axis.name), _owner(axis, source, architecture))
+            owner = owners.get(axis.name)
+            whose = f'{owner} "{given[owner]}"' if owner else axis.name
+            settings[axis.name] = axis.read(given[axis.name], where(axis.name), whose)
         elif axis.default is not None:
             settings[axis.name] = axis.default
         elif axis.name != "dimension":
@@ -107,15 +160,19 @@ def resolve(given: Mapping[str, object], where: Where = lambda name: name) -> di
             f'{where("distortion")}: cross_entropy needs data in [0, 1], and source "{source}" has others; '
             "expected squared_error, or images with scaling: none."
         )
+    if settings["schedule"] == "plateau" and "final_temperature" in settings:
+        raise StudyError(
+            f"{where('schedule')}: plateau has no length that is known beforehand, and surrogate annealed needs one; "
+            "expected constant, linear or cosine."
+        )
     if settings.get("refit") and settings["distortion"] != "squared_error":
         raise StudyError(
             f"{where('refit')}: least squares fit a reconstruction, and those of {settings['distortion']} are logits; "
             "expected refit: false."
         )
-    return settings
 
 
-def _imply(settings: dict[str, Value], given: Mapping[str, object], where: Where) -> None:
+def _imply(settings: MutableMapping[str, Value], given: Mapping[str, object], where: Where) -> None:
     """Add what follows from the other settings, which may be written only as it is."""
     source = str(settings["source"])
     try:
@@ -138,11 +195,3 @@ def _imply(settings: dict[str, Value], given: Mapping[str, object], where: Where
 def code_dimension(rate: float, dimension: int) -> int:
     """n = round(r d), at least 1."""
     return max(1, round(rate * dimension))
-
-
-def _owner(axis: Axis, source: str, architecture: str) -> str:
-    if axis in sources[source].axes:
-        return f'source "{source}"'
-    if axis in architectures[architecture].axes:
-        return f'architecture "{architecture}"'
-    return axis.name

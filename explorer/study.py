@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from explorer import yaml_text
 from explorer.axes import Axis, Value, shown
-from explorer.cells import Cell, by_shape
+from explorer.cells import Cell
 from explorer.errors import StudyError
+from explorer.grid import Grid, Written
 from explorer.ranges import expand
 from explorer.registry import nearest
 from explorer.settings import axes_of, code_dimension, known_axes, resolve
@@ -24,9 +26,6 @@ from explorer.sources import sources
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 LARGEST_STUDY = 1_000_000
-
-# One value of every axis, each with the path it was written at.
-Point = dict[str, tuple[Value, yaml_text.Path]]
 
 
 class _Section(BaseModel):
@@ -56,6 +55,18 @@ class _Document(_Section):
     resources: Resources = Resources()
 
 
+class _Place:
+    """Where in a study's file something is written, looked up where a message prints it."""
+
+    __slots__ = ("_path", "_study")
+
+    def __init__(self, study: Study, path: yaml_text.Path) -> None:
+        self._study, self._path = study, path
+
+    def __str__(self) -> str:
+        return self._study.place(self._path)
+
+
 class Study:
     """A checked study. `where` is how its file is called in messages."""
 
@@ -69,10 +80,14 @@ class Study:
         self._document = self._checked(document)
         self.name = self._document.name
         self.keep, self.resources = self._document.keep, self._document.resources
-        self.values: dict[str, list[tuple[Value, yaml_text.Path]]] = self._values()
+        self.values: dict[str, Written] = self._values()
         self._check_combinations()
 
-    def _at(self, path: yaml_text.Path) -> str:
+    def _at(self, path: yaml_text.Path) -> _Place:
+        return _Place(self, path)
+
+    def place(self, path: yaml_text.Path) -> str:
+        """File, line and key path, as messages have them."""
         known = next((path[:i] for i in range(len(path), 0, -1) if path[:i] in self._lines), None)
         line = f":{self._lines[known]}" if known else ""
         return f"{self.where}{line}: {yaml_text.shown(path)}"
@@ -113,9 +128,9 @@ class Study:
         }.get(error["type"], error["msg"].replace("Input should be", "a number"))  # fmt: skip
         return f"{self._at(path)}: found {shown(found)}, expected {expected}."
 
-    def _values(self) -> dict[str, list[tuple[Value, yaml_text.Path]]]:
+    def _values(self) -> dict[str, Written]:
         known = known_axes()
-        values: dict[str, list[tuple[Value, yaml_text.Path]]] = {}
+        values: dict[str, Written] = {}
         for section, entries in (("axes", self._document.axes), ("training", self._document.training)):
             for name, written in entries.items():
                 path = (section, str(name))
@@ -171,8 +186,8 @@ class Study:
             self._check_names(probe, paths)
             axes = {axis.name: axis for axis in axes_of(str(source), str(architecture))}
             for axis in axes.values():
+                owner = next((f'{k} "{probe[k]}"' for k, m in self._members(probe) if axis in m.axes), axis.name)
                 for value, path in self.values.get(axis.name, []):
-                    owner = next((f'{k} "{probe[k]}"' for k, m in self._members(probe) if axis in m.axes), axis.name)
                     axis.read(value, self._at(path), owner)
                 if not self._hindered(axis, axes):
                     unused.pop(axis.name, None)
@@ -190,7 +205,7 @@ class Study:
         laws = [sources[str(source)] for source, _ in self.values["source"]]
         of_data = {"dimension", *(axis.name for law in laws for axis in law.axes if axis.kind == "int")}
         few = {n: v[:1] if known[n].kind in numbers and n not in of_data else v for n, v in self.values.items()}
-        dimensions = dict.fromkeys(int(self._cell(point).settings["dimension"]) for point in self._points(few))
+        dimensions = dict.fromkeys(int(cell.settings["dimension"]) for cell in Grid(few, self._at).firsts())
         self._check_rates(list(dimensions))
 
     def _check_names(self, probe: Mapping[str, Value], paths: Mapping[str, yaml_text.Path]) -> None:
@@ -255,37 +270,26 @@ class Study:
             total *= len(values)
         return total
 
-    @staticmethod
-    def _points(values: Mapping[str, list[tuple[Value, yaml_text.Path]]]) -> Iterator[Point]:
-        for combination in itertools.product(*values.values()):
-            yield dict(zip(values, combination, strict=True))
-
-    def _cell(self, point: Point) -> Cell:
-        given = {name: value for name, (value, _) in point.items()}
-        return Cell(resolve(given, lambda n: self._at(point[n][1] if n in point else ("axes", n))))
-
     @cached_property
     def cells(self) -> list[Cell]:
         """The cells of the grid, each once, in the order of the file.
 
         Raises StudyError where a combination lacks a setting that it needs.
         """
-        cells: dict[str, Cell] = {}
-        for cell in map(self._cell, self._points(self.values)):
-            cells.setdefault(cell.key, cell)
-        return list(cells.values())
+        return list(Grid(self.values, self._at).cells())
 
-    @property
+    @cached_property
     def widths(self) -> dict[str, int]:
         """Slots of a pack, by shape key: a function of the study alone, so that a resumed run packs as the first did."""
         from explorer.training.size import pack_width
 
         asked = self.resources.cells_per_pack
-        groups = by_shape(self.cells)
+        counts = Counter(cell.shape_key for cell in self.cells)
         if isinstance(asked, int):
-            return {group[0].shape_key: asked for group in groups}
+            return dict.fromkeys(counts, asked)
         gpu = self.resources.gpus_per_pack > 0
-        return {group[0].shape_key: pack_width(group[0].shape, len(group), gpu) for group in groups}
+        members = {cell.shape_key: cell for cell in self.cells}
+        return {key: pack_width(members[key].shape, cells, gpu) for key, cells in counts.items()}
 
 
 def _bare(value: Value) -> str:

@@ -1,9 +1,13 @@
+import hashlib
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.cells import Cell, make_packs
+from explorer.cells import Cell, by_shape, make_packs
 from explorer.errors import StudyError
+from explorer.study import Study
 
 SPARSE = {"source": "sparse", "architecture": "two_layer", "sparsity": 0.5, "rate": 1.0, "dimension": 16}
 
@@ -12,9 +16,63 @@ def cell(**changes):
     return Cell.of(**{**SPARSE, **changes})
 
 
-def test_key_of_a_cell_never_changes():
-    # Stores in the world are addressed by it: a change here needs a new OUTCOME_VERSION, and orphans every outcome.
-    assert cell(seed=3).key == "9d37fb982f4783519ae2"
+# Stores in the world are addressed by it: a change here needs a new OUTCOME_VERSION, and orphans every outcome.
+KEYS = {
+    "9d37fb982f4783519ae2": {**SPARSE, "seed": 3},
+    "a44cb1f70f09b8e042f8": {
+        "source": "sparse", "base": "generalized_gaussian", "shape": 1.5, "sparsity": 1 / 3, "samples": 1000,
+        "architecture": "two_layer", "rate": 0.25, "dimension": 48, "init": "identity", "weight_bits": 4,
+    },
+    "9f0abaab4c194ab89b16": {
+        "source": "gaussian", "spectrum": "blocks", "eigenvalues": "9:0.25, 1:0.75", "architecture": "linear",
+        "rate": 0.5, "dimension": 64, "optimizer": "sgd", "learning_rate": 1e-5,
+    },
+    "3f2c1843b2fd1ea57a1f": {
+        "source": "masked", "inner": "manifold", "intrinsic": 3, "curvature": 0.5, "sparsity": 0.1,
+        "architecture": "mlp", "hidden": "64-16", "rate": 0.25, "dimension": 32,
+    },
+    "0310e6e7145f35ecfa06": {
+        "source": "dictionary", "atoms": 1.5, "active": 0.1, "architecture": "sparse_coding", "penalty_weight": 0.1,
+        "rate": 2.0, "dimension": 20,
+    },
+    "f503d7331b4ab925fc01": {
+        "source": "sparse", "sparsity": 0.2, "architecture": "random_encoder", "decoder": "unrolled",
+        "denoiser": "bayes", "layers": 3, "rate": 0.5, "dimension": 100, "seed": 2**31 - 1,
+    },
+    "39fd3c121bc37d9e647e": {
+        "source": "gaussian", "architecture": "denoising", "corruption": "masking", "corruption_level": 0.3,
+        "rate": 0.5, "dimension": 64, "steps": 10, "schedule": "linear",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_key_of_a_cell_never_changes(key):
+    assert Cell.of(**KEYS[key]).key == key
+
+
+MIXED = """
+name: mixed
+axes:
+  seed: {from: 9, count: 3}
+  source: [sparse, gaussian]
+  architecture: [two_layer, linear]
+  activation: [sign, tanh]
+  surrogate_width: [0.1, 0.2]
+  base: [rademacher, generalized_gaussian]
+  shape: [1.5, 3]
+  sparsity: {from: 0.25, to: 1, count: 4}
+  learning_rate: {from: 1e-3, to: 0.1, count: 3, log: true}
+  rate: [0.5, 1.0]
+  weight_bits: [2, .inf]
+  init: random
+  dimension: [16, 20]
+"""
+
+
+def test_keys_of_a_study_and_their_order_never_change():
+    keys = [cell.key for cell in Study(MIXED, "mixed.yaml").cells]
+    assert (len(keys), hashlib.sha256("".join(keys).encode()).hexdigest()[:20]) == (3744, "b1c4ab374a36a273c63e")
 
 
 @given(st.permutations(sorted(SPARSE)))
@@ -123,19 +181,39 @@ def test_packs_hold_every_cell_once_and_are_of_one_shape(case):
         assert 1 <= len(pack.cells) <= pack.width
 
 
-@given(cells_and_widths())
-def test_packs_of_a_shape_share_one_number_of_streams_that_fits_the_fullest(case):
-    packs = make_packs(*case)
-    for shape in {pack.cells[0].shape_key for pack in packs}:
-        mine = [pack for pack in packs if pack.cells[0].shape_key == shape]
-        assert {pack.streams for pack in mine} == {max(len({c.stream for c in pack.cells}) for pack in mine)}
-
-
 @given(cells_and_widths(), st.randoms(use_true_random=False))
 def test_packs_do_not_depend_on_the_order_of_cells(case, random):
     cells, widths = case
     shuffled = random.sample(cells, len(cells))
     assert {pack.key for pack in make_packs(shuffled, widths)} == {pack.key for pack in make_packs(cells, widths)}
+
+
+def test_cells_of_a_shape_are_in_the_order_of_streams_and_then_of_settings():
+    cells = [
+        cell(sparsity=p, init=init, learning_rate=rate, base=base, seed=seed, **shape)
+        for p in (0.5, 0.55, 1.0, 1e-5)
+        for init in ("random", "identity")
+        for rate in (0.1, 1e-7)
+        for seed in (2, 10, 1)
+        for base, shape in (("laplace", {}), ("generalized_gaussian", {"shape": 2.5}))
+    ]
+    (found,) = by_shape(cells)
+    ordered = sorted(cells, key=lambda c: (str(c.stream), json.dumps(dict(c.settings), sort_keys=True)))
+    assert [c.key for c in found] == [c.key for c in ordered]
+
+
+def test_cells_of_one_stream_with_different_settings_are_in_the_order_of_settings():
+    given = ({"b": 0.55}, {"b": 0.5}, {"a": 2, "b": 0.1}, {"a": 10, "b": 0.1}, {"b": 0.5, "z": 1})
+    cells = [Cell({**cell().settings, **changes}) for changes in given]
+    (found,) = by_shape(cells)
+    assert found == sorted(cells, key=lambda c: json.dumps(dict(c.settings), sort_keys=True))
+
+
+@pytest.mark.parametrize("name", ["b", "z"])  # among the settings, and the last one
+def test_number_that_begins_another_is_placed_as_in_the_text(name):
+    cells = [Cell({**cell().settings, name: value}) for value in (0.5, 0.55, 5.0, 5e-7)]
+    (found,) = by_shape(cells)
+    assert found == sorted(cells, key=lambda c: json.dumps(dict(c.settings), sort_keys=True))
 
 
 def test_cells_that_differ_in_sparsity_or_start_share_draws_and_program():

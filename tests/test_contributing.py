@@ -37,7 +37,7 @@ cells = tuple(
             evaluation_samples=64)
     for threshold in (0.1, 0.5)
 )
-run = PackRun(Pack(cells, 2, 1), compiled=False)
+run = PackRun(Pack(cells, 2), compiled=False)
 start = run.parameters["encoder"].clone()
 run.advance(5)
 for i, result in enumerate(run.finish()):

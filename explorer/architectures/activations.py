@@ -13,10 +13,14 @@ from explorer.axes import Axis, Choices, open_closed, positive
 
 
 def straight_through_sign(u: Float[Tensor, "*size"], width: Tensor) -> Float[Tensor, "*size"]:
-    """sign(u) forward, with sign(0) = +1; the derivative of tanh(u / width) backward."""
-    soft = torch.tanh(u / width)
-    hard = torch.where(u < 0, -1.0, 1.0)
-    return soft + (hard - soft).detach()
+    """sign(u) forward, with sign(0) = +1; the derivative of tanh(u / width) backward.
+
+    sech²(a) = 4 e / (1 + e)², e = exp(−2|a|): one exponential costs a third of a vectorised tanh.
+    """
+    fixed, inverse = u.detach(), width.reciprocal()
+    e = torch.exp(fixed.abs() * (-2 * inverse))
+    slope = (4 * inverse) * e / ((1 + e) * (1 + e))
+    return torch.where(fixed < 0, -1.0, 1.0) + slope * (u - fixed)
 
 
 def annealed_sign(u: Float[Tensor, "*size"], progress: Tensor, final_temperature: Tensor) -> Float[Tensor, "*size"]:

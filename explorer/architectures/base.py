@@ -33,7 +33,7 @@ class Architecture(nn.Module):
 
     @classmethod
     def refusal(cls, settings: Mapping[str, Value]) -> tuple[str, str] | None:
-        """The setting that does not go with the others and why, where there is one; called with all settings resolved."""
+        """The setting that does not go with the others and why, where there is one; from all settings, and from nothing else."""
         del settings
         return None
 

@@ -106,3 +106,10 @@ def largest_node(resource: str) -> float:
     import ray
 
     return max((node["Resources"].get(resource, 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+
+
+def total(resource: str) -> float:
+    """How much of `CPU` or `GPU` the cluster has."""
+    import ray
+
+    return float(ray.cluster_resources().get(resource, 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 
 import torch
 
@@ -21,7 +22,7 @@ PUBLISH_WAITS = (0.5, 2.0)
 
 
 class PackJob:
-    """Trains a pack by slices of wall time and publishes it.
+    """Trains a pack by slices of wall time and publishes its cells, as many at a time as it has slots.
 
     A pack that raises is cut in two, and in two again, until the cell that raises stands alone and becomes a `failed`
     row; a pack that runs out of memory goes on at half the width. Where two cells in turn fail alone with one error
@@ -37,6 +38,7 @@ class PackJob:
             raise StoreError(f"{store}: not visible from {platform.node()}; expected a place that every node shares.")
         self.git_revision = git_revision
         self.results: list[CellResult] = []
+        self._published: set[str] = set()
         self.queue: list[Pack] = [pack]
         self.run: PackRun | None = None
         self.published = False
@@ -46,8 +48,11 @@ class PackJob:
         """Work for about this long; the first call on a new shape also compiles."""
         end = time.monotonic() + seconds
         while not self.published and time.monotonic() < end:
+            waiting = [result for result in self.results if result.cell.key not in self._published]
+            if waiting and (not self.queue or len(waiting) >= self.pack.width):
+                self._publish(waiting)
             if not self.queue:
-                self._publish()
+                self.published = True
                 return
             failure: tuple[str, bool] | None = None
             try:
@@ -62,6 +67,7 @@ class PackJob:
             self.run = PackRun(self.queue[0], self.device)
         while not self.run.finished:
             self.run.advance(SLICE_STEPS)
+            self.results += self.run.take()
             if time.monotonic() >= end:
                 return
         self.results += self.run.finish()
@@ -69,7 +75,9 @@ class PackJob:
         self.queue.pop(0)
 
     def _after(self, message: str, out_of_memory: bool) -> None:
+        done = {result.cell.key for result in self.results}
         pack = self.queue.pop(0)
+        pack = Pack(tuple(cell for cell in pack.cells if cell.key not in done), pack.width)
         seconds = self.run.seconds if self.run else 0.0
         self.run = None
         if self.device != "cpu":
@@ -78,10 +86,10 @@ class PackJob:
             width = max(1, pack.width // 2) if out_of_memory else pack.width
             half = len(pack.cells) // 2
             parts = [pack.cells[:half], pack.cells[half:]]
-            self.queue[:0] = [p for cells in parts for p in _repacked(cells, width, pack.streams)]
+            self.queue[:0] = [p for cells in parts for p in _repacked(cells, width)]
             return
         if out_of_memory and pack.width > 1:
-            self.queue.insert(0, Pack(pack.cells, pack.width // 2, pack.streams))
+            self.queue.insert(0, Pack(pack.cells, pack.width // 2))
             return
         self.results += [_failed(cell, message, seconds) for cell in pack.cells]
         if out_of_memory:  # the cell's own size
@@ -90,17 +98,17 @@ class PackJob:
         if len(self._alone) >= 2 and len(set(self._alone)) == 1 and len(self._alone) == len(self.results):
             raise RuntimeError(f"every cell fails: {message}")
 
-    def _publish(self) -> None:
-        key = self.pack.key
+    def _publish(self, results: Sequence[CellResult]) -> None:
+        key = Pack(tuple(result.cell for result in results), self.pack.width).key
         provenance = Provenance(
             device=self.device if self.device == "cpu" else torch.cuda.get_device_name(0),
             threads=torch.get_num_threads(),
             compiled=compiler_available(self.device),
             git_revision=self.git_revision,
         )
-        cells = outcome_table(self.results, key, provenance)
-        curves = curve_table(self.results, key) if self.keep.curves else None
-        minimizers = minimizer_table(self.results, key) if self.keep.minimizers else None
+        cells = outcome_table(results, key, provenance)
+        curves = curve_table(results, key) if self.keep.curves else None
+        minimizers = minimizer_table(results, key) if self.keep.minimizers else None
         for wait in (*PUBLISH_WAITS, None):
             try:
                 self.writer.publish(key, cells, curves, minimizers)
@@ -109,19 +117,19 @@ class PackJob:
                     raise
                 time.sleep(wait)
             else:
-                self.published = True
+                self._published.update(result.cell.key for result in results)
                 return
 
     @property
     def fraction(self) -> float:
         """How much of the pack is trained, 0 to 1."""
-        under_way = len(self.run.pack.cells) * self.run.done / self.run.steps if self.run else 0.0
+        under_way = self.run.under_way if self.run else 0.0
         return min(1.0, (len(self.results) + under_way) / len(self.pack.cells))
 
     def summary(self) -> dict[str, float | int | bool]:
         """Flat numbers for Tune: everything else goes straight to the store."""
         statuses = [result.status for result in self.results]
-        diverged = statuses.count("diverged") + (int(self.run.diverged.sum()) if self.run else 0)
+        diverged = statuses.count("diverged") + (self.run.diverged if self.run else 0)
         return {
             "done": self.published,
             "cells": len(self.pack.cells),
@@ -131,8 +139,8 @@ class PackJob:
         }
 
 
-def _repacked(cells: tuple[Cell, ...], width: int, streams: int) -> list[Pack]:
-    return [Pack(cells[i : i + width], width, streams) for i in range(0, len(cells), width)]
+def _repacked(cells: tuple[Cell, ...], width: int) -> list[Pack]:
+    return [Pack(cells[i : i + width], width) for i in range(0, len(cells), width)]
 
 
 def _failed(cell: Cell, message: str, seconds: float) -> CellResult:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +19,10 @@ from explorer.training.size import parameters
 # A step's multiply-adds per sample and weight of a matrix: one forward, two backward, two operations each, less the first
 # layer's gradient by x. Of a convolution, which uses a weight at many places, this is too few.
 PRODUCTS = 5
-ROOFLINE_SHARE = 0.4
+ROOFLINE_SHARE = 0.6
 SECONDS_PER_PROGRAM = 8.0
+# Packs for each that is trained at a time: with more, the last to end leaves others waiting for less.
+PACKS_PER_WORKER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Plan:
     cells: int
     done: int
     missing: tuple[Cell, ...]
+    widths: Mapping[str, int]
     packs: tuple[Pack, ...]
     shapes: int
     seconds: float
@@ -38,7 +43,11 @@ class Plan:
     @property
     def slots(self) -> int:
         """Pack slots, padding included."""
-        return sum(pack.width for pack in self.packs)
+        return sum(max(pack.width, len(pack.cells)) for pack in self.packs)
+
+    def packs_for(self, processors: float) -> tuple[Pack, ...]:
+        """What is missing as packs, for a cluster with this many processors."""
+        return _packs(self.missing, self.widths, processors / self.study.resources.cpus_per_pack)
 
 
 def default_out(study: Study) -> str:
@@ -56,12 +65,35 @@ def plan_study(study: Study, out: str | None = None, retry_failed: bool = False)
         if "no store here" not in str(error):
             raise
         missing = list(cells)
-    packs = make_packs(missing, study.widths)
+    widths = study.widths
+    packs = _packs(missing, widths, (os.cpu_count() or 1) / study.resources.cpus_per_pack)
     shapes = len({cell.shape_key for cell in missing})
     seconds = _estimate(packs, shapes, study)
     return Plan(
-        study, place, len(cells), len(cells) - len(missing), tuple(missing), tuple(packs), shapes, seconds, retry_failed
+        study,
+        place,
+        len(cells),
+        len(cells) - len(missing),
+        tuple(missing),
+        widths,
+        packs,
+        shapes,
+        seconds,
+        retry_failed,
     )
+
+
+def _packs(missing: Sequence[Cell], widths: Mapping[str, int], workers: float) -> tuple[Pack, ...]:
+    """In an order in which workers that start together take different shapes: each compiles one, and finds the others on disk."""
+    at_once = max(1, round(workers))
+    packs = make_packs(missing, widths, PACKS_PER_WORKER * at_once)
+    shapes: dict[str, list[Pack]] = {}
+    for pack in packs:
+        shapes.setdefault(pack.cells[0].shape_key, []).append(pack)
+    groups = list(shapes.values())
+    together = (groups[i : i + at_once] for i in range(0, len(groups), at_once))
+    turns = (itertools.zip_longest(*some) for some in together)
+    return tuple(pack for turn in turns for some in turn for pack in some if pack is not None)
 
 
 def _flops(cell: Cell) -> float:
@@ -85,5 +117,5 @@ def _products_per_second() -> float:
 def _estimate(packs: Sequence[Pack], shapes: int, study: Study) -> float:
     if not packs or study.resources.gpus_per_pack:
         return 0.0 if not packs else float("nan")
-    flops = sum(_flops(pack.cells[0]) * pack.width for pack in packs)
+    flops = sum(_flops(pack.cells[0]) * max(pack.width, len(pack.cells)) for pack in packs)
     return flops / (_products_per_second() * ROOFLINE_SHARE) + SECONDS_PER_PROGRAM * shapes

@@ -55,7 +55,7 @@ def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
     torch.set_num_threads(int(row["threads"] or threads))
     try:
         device = "cuda:0" if row["device"] != "cpu" and torch.cuda.is_available() else "cpu"
-        run = PackRun(Pack((cell,), int(row["pack_width"] or 1), 1), device)
+        run = PackRun(Pack((cell,), int(row["pack_width"] or 1)), device)
         run.advance(run.steps)
         result = run.finish()[0]
     finally:

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 from typing import Any
 
+from explorer.cells import Pack
 from explorer.engine import cluster
 from explorer.engine.plan import Plan, plan_study
 from explorer.engine.progress import RunProgress, duration
@@ -156,11 +157,12 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
             message += f"; using {largest:g}"
         log.warning(message)
         print(message, file=sys.stderr)
+    packs = plan.packs_for(cluster.total("CPU"))
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
     trainable = tune.with_parameters(
         PackTrial,
-        packs=[ray.put(pack_data(pack)) for pack in plan.packs],
+        packs=[ray.put(pack_data(pack)) for pack in packs],
         store=store,
         keep=(keep.curves, keep.minimizers),
         threads=max(1, int(cpus)),
@@ -173,7 +175,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
         with _quiet_ray():
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": cpus, "gpu": float(resources.gpus_per_pack)}),
-                param_space={"pack": tune.grid_search(list(range(len(plan.packs))))},
+                param_space={"pack": tune.grid_search(list(range(len(packs))))},
                 tune_config=tune.TuneConfig(reuse_actors=True),
                 run_config=tune.RunConfig(
                     name="study",
@@ -185,12 +187,12 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
                 ),
             )
             results = tuner.fit()
-        _publish_dead_packs(plan, results, progress)
+        _publish_dead_packs(plan, packs, results, progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _publish_dead_packs(plan: Plan, results: Any, progress: RunProgress) -> None:
+def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progress: RunProgress) -> None:
     """A pack whose worker died every time leaves failed rows, so that the study ends and says what is wrong."""
     from explorer.engine.job import failed_pack
 
@@ -199,7 +201,7 @@ def _publish_dead_packs(plan: Plan, results: Any, progress: RunProgress) -> None
         config = results[i].config
         if error is None or config is None:
             continue
-        pack = plan.packs[config["pack"]]
+        pack = packs[config["pack"]]
         missing = open_store(plan.out).missing(pack.cells, plan.retry_failed)
         if not missing:
             continue
@@ -209,9 +211,10 @@ def _publish_dead_packs(plan: Plan, results: Any, progress: RunProgress) -> None
             continue
         message = f"the worker died {RETRIES + 1} times: {_last_line(error)}"
         log.error("pack %s: %s", pack.key, message)
-        failed_pack(pack, plan.out, message, git_revision())
-        cells = len(pack.cells)
-        progress.update(config["pack"], {"done": True, "cells": cells, "fraction": 1.0, "diverged": 0, "failed": cells})
+        lost = Pack(tuple(missing), pack.width)
+        failed_pack(lost, plan.out, message, git_revision())
+        counts = {"cells": len(pack.cells), "fraction": 1.0, "diverged": 0, "failed": len(lost.cells)}
+        progress.update(config["pack"], {"done": True, **counts})
 
 
 def _last_line(error: Any) -> str:

@@ -17,12 +17,12 @@ from explorer.study import Keep
 
 SLICE_SECONDS = 1.0
 
-PackData = tuple[Sequence[dict[str, Any]], int, int]
+PackData = tuple[Sequence[dict[str, Any]], int]
 
 
 def pack_data(pack: Pack) -> PackData:
     """A pack as plain data, for the object store."""
-    return pack.settings, pack.width, pack.streams
+    return pack.settings, pack.width
 
 
 class PackTrial(tune.Trainable):
@@ -50,8 +50,8 @@ class PackTrial(tune.Trainable):
         self._start(config)
 
     def _start(self, config: dict[str, Any]) -> None:
-        settings, width, streams = ray.get(self.packs[config["pack"]])
-        pack = Pack(tuple(Cell(s) for s in settings), width, streams)
+        settings, width = ray.get(self.packs[config["pack"]])
+        pack = Pack(tuple(Cell(s) for s in settings), width)
         self.job = PackJob(pack, self.store, self.keep, self.device, self.git_revision)
 
     def step(self) -> dict[str, Any]:

@@ -35,13 +35,13 @@ class Source:
 
     @classmethod
     def implied(cls, settings: Mapping[str, Value]) -> dict[str, Value]:
-        """Settings that follow from the others, such as the `dimension` of given images."""
+        """Settings that follow from the others, and from nothing that changes, such as the `dimension` of given images."""
         del settings
         return {}
 
     @classmethod
     def refusal(cls, settings: Mapping[str, Value]) -> tuple[str, str] | None:
-        """The setting that does not go with the others and why, where there is one; called with all settings resolved."""
+        """The setting that does not go with the others and why, where there is one; from all settings, and from nothing else."""
         del settings
         return None
 

@@ -18,14 +18,14 @@ T_MAX = 23 * float(np.log(2.0))
 
 
 def quantile_table(base: str, shape: float | None = None) -> Float[np.ndarray, " node"]:
-    """Quantiles of |g|, E g^2 = 1, for the bases of the sparse source.
+    """Quantiles of |g|, E g^2 = 1, for the bases of the sparse source; one node for rademacher.
 
     The generalized Gaussian has density proportional to exp(-|g/s|^shape); |g/s|^shape is Gamma(1/shape), and
     s^2 = Gamma(1/shape) / Gamma(3/shape). laplace and gaussian are its shapes 1 and 2.
     """
     t = np.linspace(0.0, T_MAX, NODES)
     if base == "rademacher":
-        return np.ones_like(t)
+        return np.ones(1)
     if base == "uniform":
         return -np.sqrt(3.0) * np.expm1(-t)
     beta = {"laplace": 1.0, "gaussian": 2.0}.get(base, shape)
@@ -40,7 +40,9 @@ def quantile_table(base: str, shape: float | None = None) -> Float[np.ndarray, "
 
 
 def symmetric(uniform: Float[Tensor, "*size"], table: Float[Tensor, " node"]) -> Float[Tensor, "*size"]:
-    """Uniforms on (0, 1) to draws of the symmetric law whose |g|-quantiles are `table`."""
+    """Uniforms on (0, 1) to draws of the symmetric law whose |g|-quantiles are `table`; one node where |g| is constant."""
+    if table.shape[0] == 1:
+        return torch.where(uniform < 0.5, -table, table)
     centred = 2 * uniform - 1
     position = -torch.log1p(-centred.abs()) * ((table.shape[0] - 1) / T_MAX)
     position = position.clamp(max=table.shape[0] - 1.001)

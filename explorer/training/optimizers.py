@@ -3,56 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 Parameters = dict[str, Tensor]
 Moments = dict[str, Tensor]
-Update = Callable[[Parameters, Parameters, Moments, Tensor, Tensor], tuple[Parameters, Moments]]
+# Numbers of each cell that an update needs at a step, worked out on the host: a power in a compiled loop costs more than the loop.
+Controls = dict[str, Float[np.ndarray, "*size"]]
+Update = Callable[[Parameters, Parameters, Moments, dict[str, Tensor]], tuple[Parameters, Moments]]
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 MOMENTUM = 0.9
 
 
-def _per_cell(rate: Float[Tensor, " cell"], like: Tensor) -> Tensor:
-    return rate.reshape(-1, *(1,) * (like.dim() - 1))
+@dataclass(frozen=True)
+class Optimizer:
+    """`controls(rate, time)` gives each cell's `numbers` at a step, `time` counted from 1; `update` takes them, (cell,) each."""
+
+    moments: tuple[str, ...]
+    numbers: tuple[str, ...]
+    controls: Callable[[np.ndarray, np.ndarray], Controls]
+    update: Update
 
 
-def adam(
-    parameters: Parameters, gradients: Parameters, moments: Moments, rate: Tensor, time: Tensor
+def _per_cell(value: Float[Tensor, " cell"], like: Tensor) -> Tensor:
+    return value.reshape(-1, *(1,) * (like.dim() - 1))
+
+
+def _adam_controls(rate: np.ndarray, time: np.ndarray) -> Controls:
+    return {
+        "rate": rate / (1 - BETA1**time),
+        "second_scale": 1 / (1 - BETA2**time),
+        # As tensors of cells, so that moments and parameters are updated in one loop.
+        "first_weight": np.full_like(rate, 1 - BETA1),
+        "second_weight": np.full_like(rate, 1 - BETA2),
+    }
+
+
+def _adam(
+    parameters: Parameters, gradients: Parameters, moments: Moments, controls: dict[str, Tensor]
 ) -> tuple[Parameters, Moments]:
-    """Adam with bias correction (Kingma & Ba 2015, algorithm 1); `time` counts from 1."""
+    """Adam with bias correction (Kingma & Ba 2015, algorithm 1)."""
     new, state = {}, {}
-    correction1 = 1 - torch.pow(BETA1, time)
-    correction2 = 1 - torch.pow(BETA2, time)
     for name, value in parameters.items():
         g = gradients[name]
-        first = torch.lerp(moments[f"{name}.first"], g, 1 - BETA1)
-        second = torch.lerp(moments[f"{name}.second"], g * g, 1 - BETA2)
-        direction = (first / correction1) / ((second / correction2).sqrt() + EPSILON)
-        new[name] = value - _per_cell(rate, value) * direction
+        rate, scale, weight1, weight2 = (
+            _per_cell(controls[c], g) for c in ("rate", "second_scale", "first_weight", "second_weight")
+        )
+        first, second = moments[f"{name}.first"], moments[f"{name}.second"]
+        first = first + weight1 * (g - first)
+        second = second + weight2 * (g * g - second)
+        new[name] = value - rate * first / ((second * scale).sqrt() + EPSILON)
         state[f"{name}.first"], state[f"{name}.second"] = first, second
     return new, state
 
 
-def sgd(
-    parameters: Parameters, gradients: Parameters, moments: Moments, rate: Tensor, time: Tensor
+def _sgd_controls(rate: np.ndarray, time: np.ndarray) -> Controls:
+    del time
+    return {"rate": rate}
+
+
+def _sgd(
+    parameters: Parameters, gradients: Parameters, moments: Moments, controls: dict[str, Tensor]
 ) -> tuple[Parameters, Moments]:
     """Stochastic gradient descent with heavy-ball momentum 0.9."""
-    del time
     state = {f"{n}.first": MOMENTUM * moments[f"{n}.first"] + gradients[n] for n in parameters}
-    new = {n: value - _per_cell(rate, value) * state[f"{n}.first"] for n, value in parameters.items()}
+    new = {n: value - _per_cell(controls["rate"], value) * state[f"{n}.first"] for n, value in parameters.items()}
     return new, state
 
 
-OPTIMIZERS: dict[str, tuple[Update, tuple[str, ...]]] = {
-    "adam": (adam, ("first", "second")),
-    "sgd": (sgd, ("first",)),
+OPTIMIZERS: dict[str, Optimizer] = {
+    "adam": Optimizer(
+        ("first", "second"), ("rate", "second_scale", "first_weight", "second_weight"), _adam_controls, _adam
+    ),
+    "sgd": Optimizer(("first",), ("rate",), _sgd_controls, _sgd),
 }
 
 
 def initial_moments(optimizer: str, parameters: Parameters) -> Moments:
     """Zeros for every moment that the optimizer keeps."""
-    return {f"{n}.{m}": torch.zeros_like(v) for n, v in parameters.items() for m in OPTIMIZERS[optimizer][1]}
+    return {f"{n}.{m}": torch.zeros_like(v) for n, v in parameters.items() for m in OPTIMIZERS[optimizer].moments}

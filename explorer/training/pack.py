@@ -1,272 +1,257 @@
-"""Training a pack: start, advance by slices, finish."""
+"""Training a pack: slots that train cells, and are filled again when a cell is done."""
 
 from __future__ import annotations
 
-import functools
-import math
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.func import stack_module_state
 
-from explorer.axes import Value
+from explorer.architectures import Architecture
 from explorer.cells import Cell, Pack
-from explorer.sources.base import Split
-from explorer.training.draws import Purpose, uniforms, words
-from explorer.training.optimizers import initial_moments
-from explorer.training.program import PROBE_SAMPLES, compiler_available, program
-from explorer.training.refit import least_squares
+from explorer.training.data import Data
+from explorer.training.evaluation import Evaluation, Seen
+from explorer.training.optimizers import Parameters, initial_moments
+from explorer.training.program import compiler_available, program
 from explorer.training.result import CellResult, Status
-from explorer.training.schedules import factor
-from explorer.training.size import EVALUATION_CHUNK
+from explorer.training.schedules import factors
+from explorer.training.stopping import Plateau, look_every
 
 CURVE_POINTS = 100
 DIVERGED_ABOVE = 1e3
 CONVERGED_WITHIN = 0.01
+# Slots are filled again once this share of them is free: cells that start together share their draws.
+REFILL_AT = 0.25
+
+
+@dataclass(eq=False)
+class _Slot:
+    """A cell in training."""
+
+    cell: Cell
+    plateau: Plateau | None
+    done: int = 0
+    seconds: float = 0.0
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    # Of a cell that is done: what was learned.
+    weights: Parameters = field(default_factory=dict)
+
+    @property
+    def diverged(self) -> bool:
+        return bool(self.curve) and not self.curve[-1][1] <= DIVERGED_ABOVE
 
 
 class PackRun:
-    """One pack in training.
+    """One pack in training: as many cells at a time as it has slots, the others as slots become free.
 
-    The pack's slots beyond its cells repeat the first cell; they are trained and thrown away. A cell whose loss
-    stops being finite (or passes 1e3) goes on as NaN in its own slot and touches no other.
+    Slots without a cell of their own go on with another's; what they learn is thrown away. A cell whose loss stops being
+    finite (or passes 1e3) touches no other. A cell's result does not depend on the slot, on its neighbours or on when
+    it began.
     """
 
     def __init__(self, pack: Pack, device: str = "cpu", compiled: bool = True) -> None:
         self.pack, self.device = pack, torch.device(device)
-        self.cells: list[Cell] = [*pack.cells, *[pack.cells[0]] * (pack.width - len(pack.cells))]
+        shape = pack.cells[0].shape
         self.program = program(
-            tuple(sorted(pack.cells[0].shape.items())), compiled and compiler_available(self.device.type)
-        )
-        self.steps = int(self.program.shape["steps"])
-        self.schedule = str(self.program.shape["schedule"])
-        self.done = 0
-        self.seconds = 0.0
-        self._streams = sorted({cell.stream for cell in self.cells}, key=str)
-        position = {stream: i for i, stream in enumerate(self._streams)}
-        self.stream = torch.tensor([position[cell.stream] for cell in self.cells], device=self.device)
-        self.knobs = {
-            name: torch.tensor([cell.knobs[name] for cell in self.cells], device=self.device)
-            for name in self.program.knobs
-            if name in self.cells[0].knobs
-        }
-        self._tables: dict[Split, list[Tensor]] = {"training": self._made("training")}
-        models = [self._start(cell) for cell in self.cells]
-        parameters, buffers = stack_module_state(models)  # type: ignore[arg-type]
+            tuple(sorted(shape.items())), pack.width, self.device.type,
+            compiled and compiler_available(self.device.type),
+        )  # fmt: skip
+        self.steps = int(shape["steps"])
+        self.schedule = str(shape["schedule"])
+        self.every = look_every(self.steps) if self.schedule == "plateau" else -(-self.steps // CURVE_POINTS)
+        self._waiting = deque(pack.cells)
+        self._results: list[CellResult] = []
+        self._done: list[_Slot] = []
+        self.data = Data(self.program, self.device)
+        self._slots: list[_Slot | None] = [None] * pack.width
+        first = [self._start(pack.cells[min(i, len(pack.cells) - 1)]) for i in range(pack.width)]
+        parameters, buffers = stack_module_state(first)  # type: ignore[arg-type]
         self.parameters = {k: v.detach().contiguous().to(self.device) for k, v in parameters.items()}
         self.buffers = {k: v.detach().contiguous().to(self.device) for k, v in buffers.items()}
-        self.moments = initial_moments(str(self.program.shape["optimizer"]), self.parameters)
+        self.moments = initial_moments(str(shape["optimizer"]), self.parameters)
         self.loss_sum = torch.zeros(pack.width, device=self.device)
-        self._fixed = [self._fixed_set(i) for i in range(len(self._streams))]
-        self._every = -(-self.steps // CURVE_POINTS)
-        self._curve: list[tuple[int, np.ndarray]] = []
+        self._shown = [self._waiting[min(i, len(self._waiting) - 1)] for i in range(pack.width)]
+        for i in range(min(pack.width, len(self._waiting))):
+            self._slots[i] = self._slot(self._waiting.popleft())
+        self._set_knobs()
+        if self.device.type == "cuda":
+            from torch._dynamo import mark_static_address
 
-    def _start(self, cell: Cell) -> torch.nn.Module:
+            for value in self._state.values():
+                mark_static_address(value)
+
+    def _start(self, cell: Cell) -> Architecture:
         model = self.program.build()
         generator = torch.Generator().manual_seed(int(cell.settings["seed"]))
         model.prepare(cell.settings)
         model.initialise(str(cell.settings["init"]), generator)
         return model
 
-    def _settings(self, stream: Stream) -> dict[str, Value]:
-        return {**self.program.shape, **dict(stream)}
+    def _slot(self, cell: Cell) -> _Slot:
+        plateau = Plateau(self.steps, float(cell.settings["tolerance"])) if self.schedule == "plateau" else None
+        return _Slot(cell, plateau)
 
-    def _made(self, split: Split) -> list[Tensor]:
-        """Each stream's table."""
-        tables = [self.program.source.table(self._settings(stream), split) for stream in self._streams]
-        return [torch.from_numpy(np.asarray(table, dtype=np.float32)).to(self.device) for table in tables]
+    @property
+    def _state(self) -> dict[str, Tensor]:
+        """Everything that is a slot's own, by name."""
+        return {**self.parameters, **self.buffers, **self.moments, "loss_sum": self.loss_sum}
 
-    def _drawn(self, purpose: Purpose, step: int, samples: int, width: int) -> dict[int, Tensor]:
-        """Words of each seed in the pack."""
-        seeds = sorted({_seed(stream) for stream in self._streams})
-        return {seed: words(seed, purpose, step, samples * width).to(self.device) for seed in seeds}
+    def _knobs_of(self, cells: Sequence[Cell]) -> dict[str, Tensor]:
+        known = [name for name in self.program.knobs if name in cells[0].knobs]
+        return {name: torch.tensor([cell.knobs[name] for cell in cells], device=self.device) for name in known}
 
-    def _padded(self, values: list[Tensor]) -> Tensor:
-        """One value per stream, (stream, …), padded to the pack's number of streams."""
-        return torch.stack([*values, *[values[0]] * (self.pack.streams - len(values))])
+    def _set_knobs(self) -> None:
+        self.knobs = self._knobs_of(self._shown)
+        self._rates = np.array([float(cell.settings["learning_rate"]) for cell in self._shown])
 
-    def _latents(self, purpose: Purpose, step: int, samples: int, split: Split = "training") -> Tensor:
-        """The latent draws of every stream, (stream, sample, layer, dim)."""
-        fixed = [None] * len(self._streams) if split == "evaluation" else self._fixed
-        if split not in self._tables:
-            self._tables[split] = self._made(split)
-        latent, drawn = self.program.latent(samples), {}
-        if None in fixed:
-            drawn = self._drawn(purpose, step, samples, self.program.source.width)
-        values = []
-        for i, stream in enumerate(self._streams):
-            chosen = fixed[i]
-            if chosen is None:
-                values.append(latent(drawn[_seed(stream)], self._tables[split][i]))
-            else:
-                order = uniforms(words(_seed(stream), "order", step, samples), 1)[:, 0].to(self.device)
-                values.append(chosen[(order * len(chosen)).long()])
-        return self._padded(values)
-
-    def _fixed_set(self, i: int) -> Tensor | None:
-        """The training set of a stream with a fixed number of samples; the smaller of two is part of the larger."""
-        stream = self._streams[i]
-        samples = float(dict(stream)["samples"])
-        if math.isinf(samples) or self.program.source.finite:
-            return None
-        width, chunks = self.program.source.width, range(-(-int(samples) // EVALUATION_CHUNK))
-        latent = self.program.latent(EVALUATION_CHUNK)
-        draws = (words(_seed(stream), "training", chunk, EVALUATION_CHUNK * width) for chunk in chunks)
-        table = self._tables["training"][i]
-        return torch.cat([latent(drawn.to(self.device), table) for drawn in draws])[: int(samples)]
-
-    def _noises(self, purpose: Purpose, step: int, samples: int) -> Tensor:
-        """The uniforms of every stream for the model itself, (stream, sample, width)."""
-        width = self.program.model.noise_width
-        if width == 0:
-            return torch.zeros(self.pack.streams, samples, 0, device=self.device)
-        drawn = {seed: uniforms(bits, width) for seed, bits in self._drawn(purpose, step, samples, width).items()}
-        return self._padded([drawn[_seed(stream)] for stream in self._streams])
-
-    def advance(self, steps: int) -> None:
-        """Train for at most `steps` more steps."""
-        begin = time.perf_counter()
-        for _ in range(min(steps, self.steps - self.done)):
-            latents = self._latents("training", self.done, self.program.batch)
-            noises = self._noises("noise", self.done, self.program.batch)
-            rate = torch.tensor(factor(self.schedule, self.done, self.steps), device=self.device)
-            time_now = torch.tensor(float(self.done + 1), device=self.device)
-            progress = torch.tensor(self.done / self.steps, device=self.device)
-            self.parameters, self.moments, self.loss_sum = self.program.step(
-                self.parameters, self.buffers, self.moments, latents, noises, self.stream, self.knobs, rate, time_now,
-                progress, self.loss_sum,
-            )  # fmt: skip
-            self.done += 1
-            if self.done % self._every == 0 or self.done == self.steps:
-                self._note_curve()
-        self.seconds += time.perf_counter() - begin
-
-    def _note_curve(self) -> None:
-        since = self.done - (self._curve[-1][0] if self._curve else 0)
-        self._curve.append((self.done, (self.loss_sum / since).cpu().numpy()))
-        self.loss_sum = torch.zeros_like(self.loss_sum)
+    @property
+    def _active(self) -> list[tuple[int, _Slot]]:
+        return [(i, slot) for i, slot in enumerate(self._slots) if slot is not None]
 
     @property
     def finished(self) -> bool:
-        return self.done >= self.steps
+        """Whether every cell is trained."""
+        return not self._waiting and not self._active
 
     @property
-    def diverged(self) -> np.ndarray:
-        """Which of the pack's cells have left the finite, so far."""
-        if not self._curve:
-            return np.zeros(len(self.pack.cells), dtype=bool)
-        losses = np.stack([losses for _, losses in self._curve])[:, : len(self.pack.cells)]
-        return np.any(~(losses <= DIVERGED_ABOVE), axis=0)
+    def under_way(self) -> float:
+        """How many cells' worth of training is done and not yet taken; cells that may end early count by their budget."""
+        return len(self._results) + len(self._done) + sum(slot.done / self.steps for _, slot in self._active)
+
+    @property
+    def diverged(self) -> int:
+        """How many cells that are not yet taken have left the finite."""
+        trained = sum(result.status == "diverged" for result in self._results)
+        return trained + sum(slot.diverged for slot in (*self._done, *(slot for _, slot in self._active)))
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far on cells that are not yet evaluated."""
+        return sum(slot.seconds for slot in (*self._done, *(slot for _, slot in self._active)))
+
+    def advance(self, steps: int) -> None:
+        """Train for at most `steps` more steps of the slots."""
+        while steps > 0 and not self.finished:
+            active = self._active
+            taken = min(steps, *(self._to_next_look(slot) for _, slot in active))
+            begin = time.perf_counter()
+            self._train(taken)
+            share = (time.perf_counter() - begin) / len(active)
+            for _, slot in active:
+                slot.done += taken
+                slot.seconds += share
+            steps -= taken
+            self._look([(i, slot) for i, slot in active if self._to_next_look(slot) == self.every or self._over(slot)])
+
+    def take(self) -> list[CellResult]:
+        """The results there are since the last call."""
+        taken, self._results = self._results, []
+        return taken
 
     def finish(self) -> list[CellResult]:
-        """Evaluate every cell on fresh data; one result per cell, in the pack's order."""
-        begin = time.perf_counter()
-        with torch.no_grad():
-            if self.program.shape.get("refit"):
-                self._refit()
-            mean, error = self._evaluate()
-            probes = self._probe()
-            minimizers = self._minimizers()
-        self.seconds += time.perf_counter() - begin
-        share = self.seconds / len(self.pack.cells)
-        return [
-            self._result(i, cell, float(mean[i]), float(error[i]), minimizers[i], probes[i], share)
-            for i, cell in enumerate(self.pack.cells)
-        ]
+        """Evaluate every cell that is trained; the results since the last call, in the pack's order."""
+        while self._done:
+            self._evaluate(self._done[: self.pack.width])
+        place = {cell.key: i for i, cell in enumerate(self.pack.cells)}
+        return sorted(self.take(), key=lambda result: place[result.cell.key])
 
-    def _result(
-        self,
-        i: int,
-        cell: Cell,
-        loss: float,
-        error: float,
-        minimizer: dict[str, np.ndarray],
-        probe: dict[str, np.ndarray],
-        seconds: float,
-    ) -> CellResult:
-        curve = tuple((step, float(losses[i])) for step, losses in self._curve)
-        finite = all(np.isfinite(value).all() for value in minimizer.values())
-        if self.diverged[i] or not finite or not loss <= DIVERGED_ABOVE:
-            last = next((step for step, value in curve if not value <= DIVERGED_ABOVE), self.steps)
-            return CellResult(cell, "diverged", last, seconds, curve=curve, pack_width=self.pack.width)
-        return CellResult(
-            cell, _status(curve), self.steps, seconds, loss, error, None, curve, minimizer, self.pack.width,
-            _objective(curve), probe,
-        )  # fmt: skip
+    def train(self) -> list[CellResult]:
+        """Train every cell to its end, and evaluate."""
+        while not self.finished:
+            self.advance(self.steps)
+        return self.finish()
 
-    @property
-    def _weights(self) -> dict[str, Tensor]:
-        return {**self.parameters, **self.buffers}
+    def _over(self, slot: _Slot) -> bool:
+        return slot.done >= (self.steps if slot.plateau is None else slot.plateau.end)
 
-    def _chunks(self) -> list[tuple[int, int]]:
-        """The evaluation in chunks: (index, samples)."""
-        total = int(self.program.shape["evaluation_samples"])
-        return [(i, min(EVALUATION_CHUNK, total - b)) for i, b in enumerate(range(0, total, EVALUATION_CHUNK))]
+    def _to_next_look(self, slot: _Slot) -> int:
+        end = self.steps if slot.plateau is None else slot.plateau.end
+        return min(self.every - slot.done % self.every, end - slot.done) or self.every
 
-    def _refit(self) -> None:
-        """The decoder by least squares on as many training samples as are evaluated."""
+    def _train(self, steps: int) -> None:
+        """This many steps of every slot."""
+        first = next(slot for _, slot in self._active)
+        slots = [slot or first for slot in self._slots]
+        step = np.array([slot.done for slot in slots])[None, :] + np.arange(steps)[:, None]
+        if self.schedule == "plateau":
+            factor = np.stack([s.plateau.factors(step[:, i]) for i, s in enumerate(slots) if s.plateau], axis=1)
+        else:
+            factor = factors(self.schedule, step, self.steps)
+        numbers = self.program.optimizer.controls(self._rates * factor, step + 1.0)
+        ordered = [step / self.steps, *(numbers[name] for name in self.program.optimizer.numbers)]
+        controls = torch.from_numpy(np.stack(ordered, axis=1).astype(np.float32)).to(self.device)
+        streams = [slot.cell.stream for slot in slots]
+        for k in range(steps):
+            drawn = self.data.training(streams, step[k])
+            self.parameters, self.moments, self.loss_sum = self.program.step(
+                self.parameters, self.buffers, self.moments, *drawn, self.knobs, controls[k], self.loss_sum
+            )
 
-        def chunk(i: int, samples: int) -> tuple[Tensor, Tensor]:
-            latents = self._latents("refit", i, samples)
-            return self.program.code(self._weights, latents, self.stream, self.knobs)
+    def _look(self, slots: Sequence[tuple[int, _Slot]]) -> None:
+        """Note the losses since the last look; let go of cells that are done, and start others in their place."""
+        if not slots:
+            return
+        sums = self.loss_sum.cpu().numpy()
+        for i, slot in slots:
+            since = slot.done - (slot.curve[-1][0] if slot.curve else 0)
+            slot.curve.append((slot.done, float(sums[i] / since)))
+            if slot.plateau is not None:
+                slot.plateau.look(slot.done, [loss for _, loss in slot.curve])
+            if self._over(slot) or slot.diverged:
+                slot.weights = {k: v[i].clone() for k, v in {**self.parameters, **self.buffers}.items()}
+                self._done.append(slot)
+                self._slots[i] = None
+        self.loss_sum[torch.tensor([i for i, _ in slots], device=self.device)] = 0.0
+        if len(self._done) >= self.pack.width:
+            self._evaluate(self._done[: self.pack.width])
+        free = self._slots.count(None)
+        if self._waiting and free >= max(1, min(REFILL_AT * self.pack.width, len(self._waiting))):
+            self._refill()
 
-        decoder = least_squares(functools.partial(chunk, *each) for each in self._chunks())
-        self.parameters["decoder"] = decoder.contiguous()
-
-    def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
-        total = int(self.program.shape["evaluation_samples"])
-        sums = torch.zeros(2, self.pack.width, dtype=torch.float64, device=self.device)
-        for chunk, samples in self._chunks():
-            latents = self._latents("evaluation", chunk, samples, "evaluation")
-            noises = self._noises("evaluation noise", chunk, samples)
-            losses = self.program.losses(self._weights, latents, noises, self.stream, self.knobs).double()
-            sums += torch.stack([losses.sum(dim=1), losses.square().sum(dim=1)])
-        mean = sums[0] / total
-        variance = (sums[1] / total - mean.square()).clamp(min=0) * (total / (total - 1))
-        return mean.cpu().numpy(), (variance / total).sqrt().cpu().numpy()
-
-    def _probe(self) -> list[dict[str, np.ndarray]]:
-        """What observables see of each of the pack's cells, beside its minimizer."""
-        parts: dict[str, list[np.ndarray]] = {}
-        for chunk, samples in self._chunks():
-            if chunk * EVALUATION_CHUNK >= PROBE_SAMPLES:
+    def _refill(self) -> None:
+        for i in (i for i, slot in enumerate(self._slots) if slot is None):
+            if not self._waiting:
                 break
-            latents = self._latents("evaluation", chunk, samples, "evaluation")
-            noises = self._noises("evaluation noise", chunk, samples)
-            seen = self.program.probe(self._weights, latents, noises, self.stream, self.knobs)
-            for name, value in seen.items():
-                parts.setdefault(name, []).append(value.cpu().numpy())
-        whole = {name: np.concatenate(values, axis=1) for name, values in parts.items()}
-        known: dict[object, Mapping[str, np.ndarray]] = {}
-        for cell in self.pack.cells:
-            if self._law(cell) not in known:
-                known[self._law(cell)] = self.program.source.reference(cell.settings)
-        return [
-            {**{n: v[i] for n, v in whole.items()}, **known[self._law(cell)]} for i, cell in enumerate(self.pack.cells)
-        ]
+            cell = self._waiting.popleft()
+            self._slots[i], self._shown[i] = self._slot(cell), cell
+            model = self._start(cell)
+            for values in (dict(model.named_parameters()), dict(model.named_buffers())):
+                for name, value in values.items():
+                    self._state[name][i].copy_(value.detach())
+            for moment in (*self.moments.values(), self.loss_sum):
+                moment[i].zero_()
+        self._set_knobs()
+        self.data.forget(cell.stream for cell in (*self._shown, *(slot.cell for slot in self._done)))
 
-    def _law(self, cell: Cell) -> object:
-        """What cells with one law of x have in common."""
-        return cell.stream, tuple(cell.settings.get(name) for name in self.program.source_knobs)
+    def _evaluate(self, slots: Sequence[_Slot]) -> None:
+        """Evaluate cells that are done, at most as many as there are slots, and let go of them."""
+        begin = time.perf_counter()
+        padded = [*slots, *[slots[0]] * (self.pack.width - len(slots))]
+        weights = {name: torch.stack([slot.weights[name] for slot in padded]) for name in slots[0].weights}
+        cells = [slot.cell for slot in padded]
+        seen = Evaluation(self.program, self.data, cells, weights, self._knobs_of(cells)).results(len(slots))
+        share = (time.perf_counter() - begin) / len(slots)
+        for slot, found in zip(slots, seen, strict=True):
+            self._results.append(self._result(slot, found, slot.seconds + share))
+        self._done = [slot for slot in self._done if slot not in slots]
 
-    def _minimizers(self) -> list[dict[str, np.ndarray]]:
-        out = []
-        bits = self.knobs.get("weight_bits")
-        for i in range(len(self.pack.cells)):
-            given = {} if bits is None else {"weight_bits": bits[i]}
-            tensors = self.program.call("minimizer", {k: v[i] for k, v in self._weights.items()}, **given)
-            out.append({name: value.cpu().numpy().copy() for name, value in tensors.items()})
-        return out
-
-
-Stream = tuple[tuple[str, Value], ...]
-
-
-def _seed(stream: Stream) -> int:
-    return int(dict(stream)["seed"])
+    def _result(self, slot: _Slot, seen: Seen, seconds: float) -> CellResult:
+        loss, error, minimizer, probe = seen
+        curve, width = tuple(slot.curve), self.pack.width
+        finite = all(np.isfinite(value).all() for value in minimizer.values())
+        if slot.diverged or not finite or not loss <= DIVERGED_ABOVE:
+            return CellResult(slot.cell, "diverged", slot.done, seconds, curve=curve, pack_width=width)
+        settled: Status = "budget"
+        if _status(curve) if slot.plateau is None else slot.plateau.converged:
+            settled = "converged"
+        return CellResult(
+            slot.cell, settled, slot.done, seconds, loss, error, None, curve, minimizer, width, _objective(curve), probe
+        )
 
 
 def _tenth(curve: tuple[tuple[int, float], ...]) -> int:
@@ -279,11 +264,11 @@ def _objective(curve: tuple[tuple[int, float], ...]) -> float | None:
     return float(np.mean(last)) if last else None
 
 
-def _status(curve: tuple[tuple[int, float], ...]) -> Status:
-    """`converged` when the mean training loss of the last tenth is within 1 % of the tenth before it."""
+def _status(curve: tuple[tuple[int, float], ...]) -> bool:
+    """Whether the mean training loss of the last tenth is within 1 % of the tenth before it."""
     tenth = _tenth(curve)
     if tenth == 0:
-        return "budget"
+        return False
     losses = np.array([value for _, value in curve])
     last, before = losses[-tenth:].mean(), losses[-2 * tenth : -tenth].mean()
-    return "converged" if abs(last - before) <= CONVERGED_WITHIN * abs(before) else "budget"
+    return bool(abs(last - before) <= CONVERGED_WITHIN * abs(before))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import os
 import shutil
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch._dynamo
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, jacrev, vmap
 
@@ -19,6 +20,7 @@ from explorer.axes import Axis, Value
 from explorer.objectives import DISTORTIONS
 from explorer.settings import axes_of
 from explorer.sources import Source, sources
+from explorer.training.allocator import keep_freed_memory
 from explorer.training.draws import uniforms
 from explorer.training.optimizers import OPTIMIZERS, Moments, Parameters
 from explorer.training.quantise import quantised
@@ -31,9 +33,9 @@ Shape = tuple[tuple[str, Value], ...]
 
 log = logging.getLogger("explorer")
 
-# Programs of many shapes share code objects, and dynamo counts recompilations by code object.
-torch._dynamo.config.recompile_limit = 4096
-torch._dynamo.config.accumulated_recompile_limit = 65536
+# Every program has a code object of its own, so that none counts as a recompilation of another.
+_NUMBERS = itertools.count()
+_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {}, "cuda": {"triton.cudagraphs": True}}
 
 
 @functools.cache
@@ -47,8 +49,22 @@ def compiler_available(device: str) -> bool:
     return False
 
 
-def _compiling(compiled: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return functools.partial(torch.compile, fullgraph=True, dynamic=False) if compiled else lambda function: function
+def compilations() -> int:
+    """Programs that this process has compiled, or read from the compiler's cache on disk."""
+    from torch._dynamo.utils import counters  # a second of imports, which a process that only plans does without
+
+    return counters["stats"]["unique_graphs"]
+
+
+def _compiled(function: Callable[..., Any], device: str) -> Callable[..., Any]:
+    """A function compiled for the one set of shapes it is called with; another set is an error, not a recompilation.
+
+    Without guards, which would be checked at every step: a program's shapes are part of its name.
+    """
+    code = function.__code__.replace(co_name=f"{function.__name__}_{next(_NUMBERS)}")
+    own = types.FunctionType(code, function.__globals__, code.co_name, None, function.__closure__)
+    options = {**_OPTIONS[device], "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+    return torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
 
 def _of_shape(axes: tuple[Axis, ...], shape: Mapping[str, Value]) -> dict[str, Value]:
@@ -69,8 +85,10 @@ def build_model(shape: Mapping[str, Value]) -> Architecture:
     return model
 
 
-@functools.lru_cache(maxsize=256)
-def _latent_program(source: Shape, samples: int, compiled: bool) -> Callable[[Tensor, Tensor], Tensor]:
+@functools.lru_cache(maxsize=1024)
+def _latent_program(
+    source: Shape, samples: int, nodes: tuple[int, ...], device: str, compiled: bool
+) -> Callable[[Tensor, Tensor], Tensor]:
     """Random words and a stream's table to the stream's latent draws; one program whatever the code dimension.
 
     One stream at a time, so that the draws of a seed are the same bits whichever other seeds share the pack.
@@ -80,8 +98,8 @@ def _latent_program(source: Shape, samples: int, compiled: bool) -> Callable[[Te
     def latent(bits: Tensor, table: Tensor) -> Tensor:
         return law.latent(uniforms(bits, law.width), table)
 
-    del samples  # names the shape in the cache
-    return _compiling(compiled)(latent)
+    del samples, nodes  # they name the shapes
+    return _compiled(latent, device) if compiled else latent
 
 
 class _Call(nn.Module):
@@ -96,9 +114,9 @@ class _Call(nn.Module):
 
 
 class Program:
-    """The step and the evaluation of one shape, as functions of stacked tensors."""
+    """The step and the evaluation of one shape and a number of slots, as functions of stacked tensors."""
 
-    def __init__(self, shape: Mapping[str, Value], compiled: bool = True) -> None:
+    def __init__(self, shape: Mapping[str, Value], width: int, device: str = "cpu", compiled: bool = True) -> None:
         self.shape = dict(shape)
         self.source = build_source(shape)
         self.dimension, self.batch = int(shape["dimension"]), int(shape["batch"])
@@ -109,15 +127,16 @@ class Program:
         self.knobs = [a.name for a in declared if a.role == "knob"]
         self.source_knobs = [a.name for a in self.source.axes if a.role == "knob"]
         self.model_knobs = [a.name for a in self.model.axes if a.role == "knob"]
-        self.update = OPTIMIZERS[str(shape["optimizer"])][0]
-        self.compiled = compiled
-        self.step = _compiling(self.compiled)(self._step)
+        self.optimizer = OPTIMIZERS[str(shape["optimizer"])]
+        self.width, self.device, self.compiled = width, device, compiled
+        keep_freed_memory()
+        self.step = self._step()
 
-    def latent(self, samples: int) -> Callable[[Tensor, Tensor], Tensor]:
-        """The latent draws of this many samples, compiled for those of a training step."""
-        compiled = self.compiled and samples == self.batch
+    def latent(self, samples: int, table: Tensor, compiled: bool = False) -> Callable[[Tensor, Tensor], Tensor]:
+        """The latent draws of this many samples from such a table."""
         of_source = {"source", "dimension", *(a.name for a in self.source.axes if a.role == "shape")}
-        return _latent_program(tuple(i for i in self.shape.items() if i[0] in of_source), samples, compiled)
+        shape = tuple(i for i in self.shape.items() if i[0] in of_source)
+        return _latent_program(shape, samples, tuple(table.shape), self.device, compiled and self.compiled)
 
     def call(self, method: str, weights: Parameters, *arguments: Tensor, **knobs: Tensor) -> Any:
         """A method of the model with one cell's parameters and buffers, those that are matrices in their few bits."""
@@ -134,39 +153,63 @@ class Program:
         names = [*self.model_knobs, "weight_bits"]
         return self.call(method, weights, x, *arguments, **{k: knobs[k] for k in names if k in knobs})
 
-    def _step(
-        self,
-        parameters: Parameters,
-        buffers: Parameters,
-        moments: Moments,
-        latents: Tensor,
-        noises: Tensor,
-        stream: Tensor,
-        knobs: dict[str, Tensor],
-        factor: Tensor,
-        time: Tensor,
-        progress: Tensor,
-        loss_sum: Tensor,
-    ) -> tuple[Parameters, Moments, Tensor]:
-        def objective(p: Parameters, b: Parameters, latent: Tensor, noise: Tensor, k: dict[str, Tensor]) -> Tensor:
-            return self._on_data("objective", {**p, **b}, latent, (noise, progress), k)
+    def _step(self) -> Callable[..., tuple[Parameters, Moments, Tensor]]:
+        """One step of every slot: parameters, moments and summed losses after it, those given or new ones.
 
-        gradients, losses = vmap(grad_and_value(objective))(parameters, buffers, latents[stream], noises[stream], knobs)
-        parameters, moments = self.update(parameters, gradients, moments, knobs["learning_rate"] * factor, time)
-        return vmap(self.model.constrain)(parameters), moments, loss_sum + losses
+        `row` says which of `latents` and `noises` a slot reads; `controls` are how far training is, 0 to 1, and the
+        optimizer's numbers, one each a slot.
+        """
+
+        def step(
+            parameters: Parameters,
+            buffers: Parameters,
+            moments: Moments,
+            latents: Tensor,
+            noises: Tensor,
+            row: Tensor,
+            knobs: dict[str, Tensor],
+            controls: Tensor,
+            loss_sum: Tensor,
+        ) -> tuple[Parameters, Moments, Tensor]:
+            def objective(
+                p: Parameters, b: Parameters, latent: Tensor, noise: Tensor, k: dict[str, Tensor], at: Tensor
+            ) -> Tensor:
+                return self._on_data("objective", {**p, **b}, latent, (noise, at), k)
+
+            progress, *numbers = controls.unbind()
+            gradients, losses = vmap(grad_and_value(objective))(
+                parameters, buffers, latents[row], noises[row], knobs, progress
+            )
+            new, state = self.optimizer.update(
+                parameters, gradients, moments, dict(zip(self.optimizer.numbers, numbers, strict=True))
+            )
+            return vmap(self.model.constrain)(new), state, loss_sum + losses
+
+        def in_place(
+            parameters: Parameters, buffers: Parameters, moments: Moments, *rest: Any
+        ) -> tuple[Parameters, Moments, Tensor]:
+            new, state, losses = step(parameters, buffers, moments, *rest)
+            for held, values in ((parameters, new), (moments, state)):
+                for name, value in values.items():
+                    held[name].copy_(value)
+            return parameters, moments, rest[-1].copy_(losses)
+
+        # CUDA graphs replay addresses; on a CPU new tensors cost nothing, and inductor fails on some in-place programs.
+        chosen = in_place if self.device == "cuda" else step
+        return _compiled(chosen, self.device) if self.compiled else chosen
 
     def losses(
-        self, weights: Parameters, latents: Tensor, noises: Tensor, stream: Tensor, knobs: dict[str, Tensor]
+        self, weights: Parameters, latents: Tensor, noises: Tensor, row: Tensor, knobs: dict[str, Tensor]
     ) -> Tensor:
         """The loss of every cell on every sample, (cell, sample)."""
 
         def one(w: Parameters, latent: Tensor, noise: Tensor, k: dict[str, Tensor]) -> Tensor:
             return self._on_data("losses", w, latent, (noise,), k)
 
-        return vmap(one)(weights, latents[stream], noises[stream], knobs)
+        return vmap(one)(weights, latents[row], noises[row], knobs)
 
     def code(
-        self, weights: Parameters, latents: Tensor, stream: Tensor, knobs: dict[str, Tensor]
+        self, weights: Parameters, latents: Tensor, row: Tensor, knobs: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """The code of every cell on every sample, (cell, sample, code), and the data, (cell, sample, dim)."""
 
@@ -174,10 +217,10 @@ class Program:
             x = self.source.sample(latent, **{n: k[n] for n in self.source_knobs if n in k})
             return self._on_data("code", w, latent, (), k), x
 
-        return vmap(one)(weights, latents[stream], knobs)
+        return vmap(one)(weights, latents[row], knobs)
 
     def probe(
-        self, weights: Parameters, latents: Tensor, noises: Tensor, stream: Tensor, knobs: dict[str, Tensor]
+        self, weights: Parameters, latents: Tensor, noises: Tensor, row: Tensor, knobs: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         """What observables see of every cell: each of the model's `probe`, and ‖∂z/∂x‖²_F of a smooth code."""
 
@@ -187,7 +230,7 @@ class Program:
                 seen = {**seen, "jacobian": self._jacobian(w, latent[:JACOBIANS], k)}
             return seen
 
-        return vmap(one)(weights, latents[stream], noises[stream], knobs)
+        return vmap(one)(weights, latents[row], noises[row], knobs)
 
     def _jacobian(self, weights: Parameters, latent: Tensor, knobs: dict[str, Tensor]) -> Tensor:
         x = self.source.sample(latent, **{k: knobs[k] for k in self.source_knobs if k in knobs})
@@ -200,7 +243,7 @@ class Program:
         return vmap(jacrev(code), chunk_size=8)(x).square().sum(dim=(1, 2))[:, None]
 
 
-@functools.lru_cache(maxsize=64)
-def program(shape: Shape, compiled: bool) -> Program:
-    """The program of a shape; one per process, so that a shape is compiled once."""
-    return Program(dict(shape), compiled)
+@functools.lru_cache(maxsize=1024)
+def program(shape: Shape, width: int, device: str = "cpu", compiled: bool = True) -> Program:
+    """The program of a shape and a width; one per process, so that each is compiled once."""
+    return Program(dict(shape), width, device, compiled)

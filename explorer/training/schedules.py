@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
+from jaxtyping import Float, Int
+
+SCHEDULES = ("constant", "linear", "cosine", "plateau")
 
 
-def factor(schedule: str, step: int, steps: int) -> float:
+def factors(schedule: str, step: Int[np.ndarray, "*size"], steps: int) -> Float[np.ndarray, "*size"]:
     """The factor at `step` = 0 … steps − 1: 1 (constant), 1 − s (linear), (1 + cos πs)/2 (cosine), s = step/steps."""
     progress = step / steps
     if schedule == "constant":
-        return 1.0
+        return np.ones_like(progress)
     if schedule == "linear":
         return 1.0 - progress
-    return 0.5 * (1 + math.cos(math.pi * progress))
+    return 0.5 * (1 + np.cos(np.pi * progress))

@@ -10,7 +10,7 @@ from explorer.training import PackRun
 def train(*differences, **common):
     """The results of cells with the common settings and each one's own, in order; one cell where none is given."""
     cells = tuple(Cell.of(**{**common, **own}) for own in differences or ({},))
-    run = PackRun(Pack(cells, len(cells), len({cell.stream for cell in cells})), compiled=False)
+    run = PackRun(Pack(cells, len(cells)), compiled=False)
     run.advance(run.steps)
     results = run.finish()
     assert all(result.status in ("converged", "budget") for result in results)

@@ -56,7 +56,7 @@ def cell(**settings):
 
 
 def train(cells, width=None, compiled=False):
-    run = PackRun(Pack(tuple(cells), width or len(cells), len({c.stream for c in cells})), compiled=compiled)
+    run = PackRun(Pack(tuple(cells), width or len(cells)), compiled=compiled)
     run.advance(run.steps)
     return {result.cell.key: result for result in run.finish()}
 
@@ -116,7 +116,7 @@ def test_compiled_training_agrees_with_uncompiled(name):
 def test_seeds_start_differently_and_one_seed_always_alike(case):
     starts = []
     for seed in (0, 0, 1):
-        run = PackRun(Pack((cell(**case, seed=seed),), 1, 1), compiled=False)
+        run = PackRun(Pack((cell(**case, seed=seed),), 1), compiled=False)
         starts.append(torch.cat([value.flatten() for value in (*run.parameters.values(), *run.buffers.values())]))
     assert torch.equal(starts[0], starts[1])
     assert case.get("init", "random") != "random" or not torch.equal(starts[0], starts[2])
@@ -124,12 +124,12 @@ def test_seeds_start_differently_and_one_seed_always_alike(case):
 
 def test_start_draws_from_its_own_generator_alone(case):
     before = torch.get_rng_state()
-    PackRun(Pack((cell(**case),), 1, 1), compiled=False)
+    PackRun(Pack((cell(**case),), 1), compiled=False)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_trained_parameters_lie_on_the_constraint_set(case):
-    run = PackRun(Pack((cell(**case),), 1, 1), compiled=False)
+    run = PackRun(Pack((cell(**case),), 1), compiled=False)
     run.advance(5)
     constrained = torch.func.vmap(run.program.model.constrain)(run.parameters)
     for key, value in constrained.items():

@@ -53,7 +53,7 @@ def run(cells, tmp_path, width=None):
     store = tmp_path / "store"
     StoreWriter(str(store)).create()
     job = PackJob(
-        Pack(tuple(cells), width or len(cells), len({c.stream for c in cells})), str(store), Keep(curves=True)
+        Pack(tuple(cells), width or len(cells)), str(store), Keep(curves=True)
     )
     for _ in range(200):
         job.advance(0.05)
@@ -83,7 +83,7 @@ def test_an_error_that_is_not_the_cells_fault_is_the_jobs_after_few_tries(tmp_pa
 
 def test_a_store_that_this_node_cannot_see_is_not_invented(tmp_path):
     with pytest.raises(StoreError, match="not visible from"):
-        PackJob(Pack((cell(),), 1, 1), str(tmp_path / "elsewhere"), Keep())
+        PackJob(Pack((cell(),), 1), str(tmp_path / "elsewhere"), Keep())
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -137,7 +137,7 @@ def test_a_diverged_cell_is_a_row_without_numbers(tmp_path):
 def test_a_full_disk_is_an_error_and_leaves_no_half_part(tmp_path, monkeypatch):
     store = tmp_path / "store"
     StoreWriter(str(store)).create()
-    job = PackJob(Pack((cell(),), 1, 1), str(store), Keep())
+    job = PackJob(Pack((cell(),), 1), str(store), Keep())
 
     def full(descriptor):
         raise OSError(28, "No space left on device")

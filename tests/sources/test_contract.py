@@ -192,7 +192,7 @@ def test_source_maps_over_cells_with_their_own_knobs(cell):
 
 def test_pack_with_the_source_trains(cell):
     short = Cell.of(**{**cell.settings, "steps": 3, "batch": 16, "evaluation_samples": 64})
-    run = PackRun(Pack((short,), 2, 1), compiled=False)
+    run = PackRun(Pack((short,), 2), compiled=False)
     run.advance(3)
     assert np.isfinite(run.finish()[0].loss)
 

@@ -86,9 +86,9 @@ def test_images_in_the_unit_interval_can_be_bernoulli_means():
 
 
 def test_training_sees_the_training_rows_alone():
-    run = PackRun(Pack((images(samples=7, steps=2, batch=64, evaluation_samples=64),), 1, 1), compiled=False)
-    latents = run._latents("training", 0, 64)
-    assert rows_of(latents[0, :, 0].numpy()) <= rows_of(table(images(samples=7)))
+    run = PackRun(Pack((images(samples=7, steps=2, batch=64, evaluation_samples=64),), 1), compiled=False)
+    latents = run.data.latent(run.pack.cells[0].stream, "training", 0, 64)
+    assert rows_of(latents[:, 0].numpy()) <= rows_of(table(images(samples=7)))
     run.advance(2)
     assert np.isfinite(run.finish()[0].loss)
 

@@ -15,11 +15,9 @@ def cell(**settings) -> Cell:
     return Cell.of(**{**SHORT, "dimension": 12, "rate": 0.75, "sparsity": 0.5, **settings})
 
 
-def train(cells, width=None, streams=None, compiled=True):
-    streams = streams or len({c.stream for c in cells})
-    run = PackRun(Pack(tuple(cells), width or len(cells), streams), compiled=compiled)
-    run.advance(run.steps)
-    return {result.cell.key: result for result in run.finish()}
+def train(cells, width=None, compiled=True):
+    run = PackRun(Pack(tuple(cells), width or len(cells)), compiled=compiled)
+    return {result.cell.key: result for result in run.train()}
 
 
 def same_row(first, second) -> bool:
@@ -55,9 +53,9 @@ def test_initialisation_and_draws_are_bit_equal_at_any_width():
     ours = cell()
     starts, latents = [], []
     for width in (1, 3, 8):
-        run = PackRun(Pack((ours,), width, 1), compiled=False)
+        run = PackRun(Pack((ours,), width), compiled=False)
         starts.append({name: value[0] for name, value in run.parameters.items()})
-        latents.append(run._latents("training", 5, run.program.batch)[0])
+        latents.append(run.data.latent(ours.stream, "training", 5, run.program.batch))
     for start, latent in zip(starts[1:], latents[1:], strict=True):
         assert all(torch.equal(start[name], starts[0][name]) for name in start)
         assert torch.equal(latent, latents[0])
@@ -88,7 +86,7 @@ def test_a_diverging_cell_harms_no_neighbour():
 
 def plain_pytorch(ours: Cell) -> float:
     """The same cell by an ordinary loop: one module, autograd, torch.optim."""
-    run = PackRun(Pack((ours,), 1, 1), compiled=False)
+    run = PackRun(Pack((ours,), 1), compiled=False)
     model = run._start(ours)
     knobs = {k: torch.tensor(v) for k, v in ours.knobs.items()}
     inner = {k: knobs[k] for k in ("surrogate_width",) if k in knobs}
@@ -99,7 +97,7 @@ def plain_pytorch(ours: Cell) -> float:
     }[ours.settings["optimizer"]](model.parameters())
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, run.steps)
     for step in range(run.steps):
-        x = source.sample(run._latents("training", step, run.program.batch)[0], sparsity=knobs["sparsity"])
+        x = source.sample(run.data.latent(ours.stream, "training", step, run.program.batch), sparsity=knobs["sparsity"])
         optimizer.zero_grad()
         (x - model(x, **inner)).square().mean().backward()
         optimizer.step()
@@ -107,7 +105,7 @@ def plain_pytorch(ours: Cell) -> float:
         with torch.no_grad():
             model.encoder /= model.encoder.norm(dim=1, keepdim=True)
     with torch.no_grad():
-        x = source.sample(run._latents("evaluation", 0, 512)[0], sparsity=knobs["sparsity"])
+        x = source.sample(run.data.latent(ours.stream, "evaluation", 0, 512), sparsity=knobs["sparsity"])
         return float((x - model(x, **inner)).square().mean())
 
 
@@ -167,7 +165,7 @@ def test_training_that_has_not_settled_is_budget_and_settled_training_converged(
 def test_slices_do_not_change_the_result():
     ours = cell()
     whole = train([ours], width=2)[ours.key]
-    run = PackRun(Pack((ours,), 2, 1))
+    run = PackRun(Pack((ours,), 2))
     while not run.finished:
         run.advance(7)
     assert same_row(run.finish()[0], whole)

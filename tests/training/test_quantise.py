@@ -44,7 +44,7 @@ def test_the_gradient_passes_unchanged(bits):
 def losses(*bits):
     shared = {"source": "gaussian", "architecture": "linear", "dimension": 16, "rate": 0.5, "steps": 400, "batch": 64}
     cells = [Cell.of(**shared, weight_bits=b, evaluation_samples=2048, learning_rate=0.01) for b in bits]
-    run = PackRun(Pack(tuple(cells), len(cells), 1), compiled=False)
+    run = PackRun(Pack(tuple(cells), len(cells)), compiled=False)
     run.advance(run.steps)
     return [result.loss for result in run.finish()]
 
@@ -59,7 +59,7 @@ def test_the_loss_falls_with_the_bits_towards_that_of_full_weights():
 def test_kept_minimizers_are_the_rounded_weights():
     cell = Cell.of(source="gaussian", architecture="linear", dimension=8, rate=0.5, steps=3, batch=8, weight_bits=2,
                    evaluation_samples=64)  # fmt: skip
-    run = PackRun(Pack((cell,), 1, 1), compiled=False)
+    run = PackRun(Pack((cell,), 1), compiled=False)
     run.advance(3)
     encoder = run.finish()[0].minimizer["encoder"]
     assert len(set(abs(encoder).round(5).ravel().tolist())) == 2

@@ -18,7 +18,7 @@ def cell(**settings):
 
 
 def run_of(*cells):
-    return PackRun(Pack(tuple(cells), len(cells), len({c.stream for c in cells})), compiled=False)
+    return PackRun(Pack(tuple(cells), len(cells)), compiled=False)
 
 
 def train(*cells):
@@ -29,7 +29,10 @@ def train(*cells):
 
 def rows(run, steps=20):
     """The distinct training samples of the first stream."""
-    drawn = torch.cat([run._latents("training", step, run.program.batch)[0].flatten(1) for step in range(steps)])
+    stream = run.pack.cells[0].stream
+    drawn = torch.cat(
+        [run.data.latent(stream, "training", step, run.program.batch).flatten(1) for step in range(steps)]
+    )
     return {tuple(row.tolist()) for row in drawn}
 
 
@@ -48,7 +51,7 @@ def test_sets_of_other_seeds_are_other_sets():
 
 def test_evaluation_is_on_fresh_data_whatever_the_training_set():
     few, many = run_of(cell(samples=10)), run_of(cell())
-    drawn = [run._latents("evaluation", 0, 64, "evaluation") for run in (few, many)]
+    drawn = [run.data.latent(run.pack.cells[0].stream, "evaluation", 0, 64, "evaluation") for run in (few, many)]
     assert torch.equal(*drawn)
 
 
@@ -63,7 +66,7 @@ def test_few_samples_are_learned_by_heart_and_many_are_the_population():
 def test_cells_with_and_without_a_fixed_set_share_a_pack_and_keep_their_rows():
     fixed, fresh = cell(samples=10), cell()
     together = train(fixed, fresh)
-    alone = [PackRun(Pack((one,), 2, 2), compiled=False) for one in (fixed, fresh)]
+    alone = [PackRun(Pack((one,), 2), compiled=False) for one in (fixed, fresh)]
     for run, result in zip(alone, together, strict=True):
         run.advance(run.steps)
         assert run.finish()[0].loss == result.loss
