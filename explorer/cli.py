@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,12 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(0) from None
 
     return run
+
+
+def one_blas_thread() -> None:
+    """Unless the user has chosen, and before NumPy is imported: the fits multiply small matrices, which threads slow down."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 def table_text(frame: Any, form: str) -> str:
@@ -201,6 +208,38 @@ def status(store: StoreDir, form: Format = "table") -> None:
     give(table_text(pd.DataFrame([open_store(store).status()]), form))
 
 
+@app.command(epilog=example("explorer compact results/demo"))
+@guarded
+def compact(
+    store: StoreDir,
+    grace: Annotated[
+        float,
+        typer.Option(
+            "--grace",
+            metavar="SECONDS",
+            help="Delete replaced files after this time, for those who are reading them; default one hour.",
+        ),
+    ] = 3600.0,
+    form: Format = "table",
+) -> None:
+    """Merge a store's many small files into few. Safe at any time: while runs write, while others read, and to stop."""
+    import pandas as pd
+
+    from explorer.store.compact import compact as merge
+
+    try:
+        done = merge(store, grace)
+    except KeyboardInterrupt:
+        say(f"stopped; nothing is lost. To go on: explorer compact {store}")
+        raise typer.Exit(INTERRUPTED) from None
+    give(table_text(pd.DataFrame([folder.row() for folder in done]), form))
+    waiting = sum(folder.waiting for folder in done)
+    if waiting:
+        say(
+            f"{waiting} replaced files are kept for those who are reading them; in {grace:g} s explorer compact deletes them"
+        )
+
+
 @app.command(
     epilog=example('explorer query results/demo "SELECT rate, avg(loss) FROM cells GROUP BY rate ORDER BY rate"')
 )
@@ -249,13 +288,15 @@ def boundary(
     form: Format = "table",
 ) -> None:
     """Fit where the phase changes, with 95 % intervals and the theory beside it; a note says why where there is none."""
-    from explorer.analysis import estimators, fit_boundary
+    one_blas_thread()
+    from explorer.analysis import READ, estimators, fit_boundary
     from explorer.analysis.table import varying
     from explorer.store import open_store
 
     opened = open_store(store)
-    table = opened.to_pandas()
     named = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
+    ours = estimator in (None, "switch", "crossing")
+    table = opened.outcomes((*READ, order, along, *named) if ours else opened.schema.names)
     columns = named if by else varying(table, opened.settings, (along,))
     wanted = [estimator] if estimator else [name for name in estimators if name in ("switch", "crossing")]
     fitted = fit_boundary(table, along, columns, wanted, order)
@@ -284,6 +325,7 @@ def figure(
     ] = None,
 ) -> None:
     """Draw a figure from the store."""
+    one_blas_thread()
     from explorer.figures import figure as draw
 
     target = out or Path(f"{name}.png")

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
@@ -63,7 +64,16 @@ class Registry(Generic[T]):
         for point in entry_points(group=f"explorer.{self.kind}s"):
             point.load()
 
+    def _load_alone(self, name: str) -> None:
+        """Import the module that is called like a member, which spares the others' imports where it registers that member."""
+        if not self._loaded and name.isidentifier() and find_spec(f"{self.package}.{name}"):
+            import_module(f"{self.package}.{name}")
+
     def __getitem__(self, name: str) -> T:
+        if name not in self._members:
+            self._load_alone(name)
+        if name in self._members:
+            return self._members[name]
         self.load()
         if name not in self._members:
             raise self.error(

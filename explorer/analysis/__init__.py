@@ -1,7 +1,7 @@
 """Analysis: any table of outcomes in, replicates, phases and boundaries out."""
 
-from explorer.analysis.boundary import estimators, fit_boundary
+from explorer.analysis.boundary import READ, estimators, fit_boundary
 from explorer.analysis.phases import classify
 from explorer.analysis.replicates import replicates
 
-__all__ = ["classify", "estimators", "fit_boundary", "replicates"]
+__all__ = ["READ", "classify", "estimators", "fit_boundary", "replicates"]

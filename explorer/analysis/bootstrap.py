@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 RESAMPLES = 500
 LARGEST_EXACT = 6
@@ -45,7 +46,7 @@ def interval(
         return None
     tail = (1 - level) / 2
     low, high = _quantiles(values[present], weights[present], (tail, 1 - tail))
-    wider = math.sqrt(seeds / (seeds - 1)) * float(stats.t.ppf(1 - tail, seeds - 1) / stats.norm.ppf(1 - tail))
+    wider = math.sqrt(seeds / (seeds - 1)) * float(special.stdtrit(seeds - 1, 1 - tail) / special.ndtri(1 - tail))
     return estimate - wider * max(estimate - low, 0.0), estimate + wider * max(high - estimate, 0.0)
 
 
@@ -62,8 +63,19 @@ def over_seeds(
     estimate: float, seeds: int, compute: Callable[[NDArray[np.float64]], float]
 ) -> tuple[float, float] | None:
     """95 % interval of `compute(weight of each seed)` about the estimate from all seeds."""
+    return over_resamples(estimate, seeds, lambda rows: np.array([compute(row) for row in rows]))
+
+
+def over_resamples(
+    estimate: float, seeds: int, compute: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> tuple[float, float] | None:
+    """The same for a `compute` that takes all resamples at once, weights (resample, seed), and gives a value for each."""
     if seeds < 2:
         return None
-    counts, probability = seed_weights(seeds, np.random.default_rng(0))
-    values = np.array([compute(row) for row in counts])
-    return interval(estimate, values, probability, seeds)
+    counts, probability = _resamples(seeds)
+    return interval(estimate, compute(counts), probability, seeds)
+
+
+@functools.lru_cache(maxsize=16)
+def _resamples(seeds: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return seed_weights(seeds, np.random.default_rng(0))

@@ -28,16 +28,24 @@ def require_numeric(table: pd.DataFrame, column: str, purpose: str) -> None:
         raise AnalysisError(f'{purpose}: column "{column}" holds {table[column].dtype} values, expected numbers.')
 
 
+def single(column: pd.Series) -> bool:
+    """Whether a column holds one value throughout; missing counts as one."""
+    missing = column.isna()
+    if missing.any() or not len(column):
+        return bool(missing.all())
+    return bool((column == column.iloc[0]).all())
+
+
 def varying(table: pd.DataFrame, settings: Sequence[str], along: Iterable[str]) -> list[str]:
     """The settings that take several values (missing counts as one), apart from `along`, seeds and starts."""
     skipped = {*along, *NEVER_GROUPED}
-    return [name for name in settings if name not in skipped and table[name].nunique(dropna=False) > 1]
+    return [name for name in settings if name not in skipped and not single(table[name])]
 
 
 def constant(table: pd.DataFrame, settings: Sequence[str]) -> dict[str, object]:
     """The settings that take one value in the table, with it."""
     plain = [n for n in settings if len(table) and pd.api.types.is_hashable(table[n].iloc[0])]
-    return {n: table[n].iloc[0] for n in plain if table[n].nunique(dropna=False) == 1 and table[n].notna().all()}
+    return {n: table[n].iloc[0] for n in plain if single(table[n]) and not pd.isna(table[n].iloc[0])}
 
 
 def usable(table: pd.DataFrame) -> pd.DataFrame:

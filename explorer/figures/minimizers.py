@@ -14,7 +14,7 @@ from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, combination
-from explorer.figures.style import DIVERGING, PAGE_INCHES
+from explorer.figures.style import PAGE_INCHES, diverging
 from explorer.store import Store
 
 MOST_COLUMNS = 6
@@ -102,7 +102,7 @@ def draw(data: Minimizers) -> Figure:
             if encoder is None:
                 ax.text(0.5, 0.5, "no cell", ha="center", va="center", transform=ax.transAxes)
             else:
-                image = ax.imshow(encoder, cmap=DIVERGING, vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+                image = ax.imshow(encoder, cmap=diverging(), vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
                 ax.set_xlabel(f"localization {data.localization[start, point]:.2f}", fontsize=8)
             if i == 0:
                 ax.set_title(f"{symbol(data.x)} = {point:g}")

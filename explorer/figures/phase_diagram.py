@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from explorer.analysis import classify, fit_boundary
+from explorer.analysis import READ, classify, fit_boundary
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
@@ -56,7 +56,7 @@ def extract(store: Store, options: Options) -> PhaseDiagram:
     x, y, value = options.x, options.y, options.value
     if value in (x, y):
         raise AnalysisError(f'figure: "{value}" is both an axis and the value; expected it in one place.')
-    table = cells(store, options, (x, y, value, "seed", "init"), (x, y, value)).dropna(subset=[x, y])
+    table = cells(store, options, (x, y, value, "seed", "init"), (x, y, value), READ).dropna(subset=[x, y])
     found = []
     for title, group in panels(table, store, options):
         shown = group[(group["init"] == options.start) & np.isfinite(group[value])]
@@ -179,7 +179,7 @@ def _panel(ax: Axes, panel: Panel, data: PhaseDiagram, low: float, high: float) 
     found = panel.boundaries.dropna(subset=["critical"])
     for name, marker, colour, text in (
         ("switch", "s", ORANGE, "switch of gradient descent (95 % interval)"),
-        ("crossing", "o", "black", _crossing_label(found)),
+        ("crossing", "o", "black", _crossing_label(pd.concat([p.boundaries for p in data.panels]))),
     ):
         rows = found[found["estimator"] == name].sort_values(data.options.y)
         if len(rows):

@@ -26,19 +26,29 @@ DATA = (
 )  # fmt: skip
 
 
-def cells(store: Store, options: Options, needed: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
-    """The outcomes that a figure is drawn from; AnalysisError where there are none, or a column is missing."""
+def cells(
+    store: Store,
+    options: Options,
+    needed: tuple[str, ...],
+    numeric: tuple[str, ...],
+    results: tuple[str, ...] | None = None,
+) -> pd.DataFrame:
+    """The outcomes that a figure is drawn from; AnalysisError where there are none, or a column is missing.
+
+    `results`: the columns beside the settings that are needed or used where they are there; all where None.
+    """
     axes = {"--x": options.x, "--y": options.y}
     if set(axes.values()) <= {*needed}:
         _check_axes(options)
-    table = store.to_pandas(where=options.where)
+    everything = results is None
+    table = store.to_pandas(where=options.where) if everything else store.outcomes((*needed, *results), options.where)
     if table.empty:
         chosen = f" where {options.where}" if options.where else ""
         raise AnalysisError(f"{store.files.name}: no cells{chosen}; run the study first, or widen the condition.")
     for option, axis in axes.items():
         if axis in needed and (axis not in table or table[axis].isna().all()):
             raise AnalysisError(f"{store.files.name}: {_no_axis(table, store, option, axis)}")
-    require(table, needed, f"{store.files.name}")
+    require(pd.DataFrame(columns=store.schema.names), needed, f"{store.files.name}")
     for column in numeric:
         require_numeric(table, column, f"{store.files.name}")
     for axis in {options.x, options.y} & {*numeric}:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
-import seaborn as sns
+from matplotlib.colors import Colormap
 
 COLUMN_INCHES = 3.35
 PAGE_INCHES = 6.9
@@ -16,7 +16,6 @@ PAGE_INCHES = 6.9
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#595959"
 GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
 SEQUENTIAL = "cividis"
-DIVERGING = sns.diverging_palette(250, 40, s=90, l=45, as_cmap=True)
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "STIXGeneral",
@@ -42,6 +41,13 @@ _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "explorer",
 }
+
+
+def diverging() -> Colormap:
+    """The colours of signed values. Seaborn takes longer to import than most figures take to draw."""
+    import seaborn as sns
+
+    return sns.diverging_palette(250, 40, s=90, l=45, as_cmap=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -41,9 +42,39 @@ class Files:
 
     def listing(self, folder: str, suffix: str) -> list[str]:
         """Full paths of the visible files of a folder that end in `suffix`, sorted."""
-        selector = fs.FileSelector(self.path(folder), allow_not_found=True)
-        found = (info for info in self.system.get_file_info(selector) if info.type == fs.FileType.File)
-        return sorted(f.path for f in found if f.base_name.endswith(suffix) and not f.base_name.startswith(TEMPORARY))
+        if self.local:
+            return sorted(entry.path for entry in self._entries(folder, suffix))
+        return sorted(self.modified(folder, suffix))
+
+    def _entries(self, folder: str, suffix: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.path(folder)) as entries:
+                chosen = [entry for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
+        except FileNotFoundError:
+            return []
+        return [entry for entry in chosen if not entry.name.startswith(TEMPORARY)]
+
+    def modified(self, folder: str, suffix: str) -> dict[str, float]:
+        """When each file of `listing` was last written, in seconds since 1970 by the file system's clock."""
+        if not self.local:
+            selector = fs.FileSelector(self.path(folder), allow_not_found=True)
+            found = (info for info in self.system.get_file_info(selector) if info.type == fs.FileType.File)
+            chosen = (f for f in found if f.base_name.endswith(suffix) and not f.base_name.startswith(TEMPORARY))
+            return {f.path: (f.mtime_ns or 0) / 1e9 for f in chosen}
+        when: dict[str, float] = {}
+        for entry in self._entries(folder, suffix):
+            with contextlib.suppress(FileNotFoundError):  # another compact's work
+                when[entry.path] = entry.stat().st_mtime
+        return when
+
+    def remove(self, path: str) -> None:
+        """Delete a file, by its full path; harmless where it is gone already."""
+        try:
+            self.system.delete_file(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"{path}: could not be deleted: {error}") from error
 
     def read(self, path: str) -> bytes:
         with self.system.open_input_stream(path) as stream:

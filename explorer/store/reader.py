@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from explorer.errors import StoreError
-from explorer.records import (
-    CURVES,
-    IDENTITY,
-    MINIMIZERS,
-    RESULT,
-    SCHEMA_VERSION,
-    SETTING,
-    STATUSES,
-    YOUNGER,
-    observables_of,
-    outcome_schema,
-    settings_of,
-    younger_columns,
-)
+from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_of
 from explorer.registry import nearest
 from explorer.store.files import Files
-from explorer.store.sql import connect, quoted, run_query
+from explorer.store.snapshot import Snapshot
+from explorer.store.sql import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,15 +28,21 @@ class Keyed(Protocol):
 
 
 SILENT_AFTER_SECONDS = 120
+_COUNTS = """
+SELECT status, count(*) AS cells, count(planned.cell_key) AS done, (SELECT count(*) FROM planned) AS planned
+FROM cells FULL JOIN planned USING (cell_key) GROUP BY status
+"""
 
 K = TypeVar("K", bound=Keyed)
+T = TypeVar("T")
 
 
 class Store:
     """The outcomes of one or more studies, as they stood when this object was made; `refresh()` looks again.
 
     Each cell appears once: where two runs wrote the same cell, the earliest row that is not `failed` counts, and
-    the curves and minimizers are those written with that row.
+    the curves and minimizers are those written with that row. Where files have meanwhile been merged and deleted
+    (`explorer compact`), it looks again by itself, and then shows what there is now.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -66,8 +57,7 @@ class Store:
                 f"{self.files.name}: written with schema version {version}, and this explorer reads up to {SCHEMA_VERSION}; "
                 "upgrade explorer."
             )
-
-        self._parts = self.files.listing("cells", ".parquet")
+        self._snapshot = Snapshot(self.files)
 
     def _version(self) -> int:
         try:
@@ -90,70 +80,44 @@ class Store:
         """The store as it stands now."""
         return Store(self.files.name)
 
-    @cached_property
+    def _see(self, look: Callable[[Snapshot], T]) -> T:
+        """What `look` finds in the files; once more in those there are now, where some of them have been deleted since."""
+        try:
+            return look(self._snapshot)
+        except (StoreError, FileNotFoundError):
+            if not self._snapshot.vanished():
+                raise
+        self._snapshot = Snapshot(self.files)
+        try:
+            return look(self._snapshot)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.files.name}: files are deleted as fast as they are read: {error}") from error
+
+    @property
     def schema(self) -> pa.Schema:
         """The columns of `cells`: the union over its parts."""
-        schemas = self._schemas
-        try:
-            younger = [pa.field(name, YOUNGER[name][0], metadata=SETTING) for name in younger_columns(schemas)]
-            merged = pa.unify_schemas([*schemas, outcome_schema([]), pa.schema(younger)])
-        except pa.ArrowException as error:
-            raise StoreError(f"{self.files.name}: its parts disagree on the type of a column: {error}") from error
-        first = [field.name for field in IDENTITY]
-        results = [field.name for field in RESULT]
-        order = [*first, *sorted(settings_of(merged)), *results, *observables_of(merged)]
-        order += [name for name in merged.names if name not in order]
-        return pa.schema([merged.field(name) for name in order])
+        return self._see(lambda seen: seen.schema)
 
-    @cached_property
-    def _schemas(self) -> list[pa.Schema]:
-        """The distinct schemas of the parts."""
-        # part-<digest of the schema>-<pack key>.parquet
-        one_per_schema = {os.path.basename(path).rpartition("-")[0]: path for path in self._parts}
-        return [self._footer(path) for path in one_per_schema.values()]
-
-    def columns_of(self, pack_key: str) -> set[str]:
-        """The columns of the part that this pack wrote."""
-        paths = [path for path in self._parts if path.endswith(f"-{pack_key}.parquet")]
-        return {name for path in paths for name in self._footer(path).names}
-
-    def _footer(self, path: str) -> pa.Schema:
-        try:
-            return pq.read_schema(path, filesystem=self.files.system)
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(
-                f"{path}: not a Parquet file that can be read: {error}. Delete it and run the study again: its cells are trained anew."
-            ) from error
-
-    @cached_property
+    @property
     def settings(self) -> list[str]:
         """The columns that are settings."""
         return settings_of(self.schema)
 
-    @cached_property
+    @property
     def observables(self) -> list[str]:
         """The columns that are observables."""
         return observables_of(self.schema)
 
-    def _dataset(self, paths: Sequence[str], schema: pa.Schema) -> ds.Dataset | pa.Table:
-        if not paths:
-            return schema.empty_table()
-        return ds.dataset(list(paths), schema=schema, format="parquet", filesystem=self.files.system)
-
-    @cached_property
-    def _connection(self) -> Any:
-        return connect({
-            "cells": self._dataset(self._parts, self.schema),
-            "curves": self._dataset(self.files.listing("curves", ".parquet"), CURVES),
-            "minimizers": self._dataset(self.files.listing("minimizers", ".parquet"), MINIMIZERS),
-        }, younger_columns(self._schemas))  # fmt: skip
+    def columns_of(self, pack_key: str) -> set[str]:
+        """The columns of the part that this pack wrote."""
+        return self._see(lambda seen: seen.columns_of(pack_key))
 
     def sql(self, query: str) -> pa.Table:
         """The answer to a DuckDB SQL query over the tables `cells`, `curves` and `minimizers`.
 
         Raises StoreError where the query does not parse, names an unknown column, or reaches outside the store.
         """
-        return run_query(self._connection, query)
+        return self._see(lambda seen: seen.query(query))
 
     def arrow(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
         """The cells as an Arrow table: all columns or those named, all rows or those where the SQL condition holds."""
@@ -163,6 +127,34 @@ class Store:
     def to_pandas(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
         """The cells as a pandas frame, sorted by key; see `arrow`."""
         return self.arrow(columns, where).to_pandas()
+
+    def outcomes(self, results: Sequence[str], where: str | None = None) -> pd.DataFrame:
+        """These columns of the cells, as far as there are, and all settings: what analysis takes, in no promised order.
+
+        A setting that is the same in all rows and is not named is one category, whatever its type: it is not read.
+        """
+        import numpy as np
+        import pandas as pd
+
+        condition = f" WHERE {where}" if where else ""
+        ends = ", ".join(f"min({quoted(n)}), max({quoted(n)}), count({quoted(n)})" for n in self.settings)
+        counted = self.sql(f"SELECT count(*){', ' * bool(ends)}{ends} FROM cells{condition}").to_pydict()
+        rows, *found = (column[0] for column in counted.values())
+        same = {
+            name: low
+            for name, low, high, count in zip(self.settings, found[::3], found[1::3], found[2::3], strict=True)
+            if (count == rows and low == high) or not count
+        }
+        wanted = [name for name in self.schema.names if name in {*self.settings, *results} and name not in same]
+        chosen = ", ".join(quoted(name) for name in wanted) or "true AS nothing"
+        frame = self.sql(f"SELECT {chosen} FROM cells{condition}").to_pandas()
+        for name, value in same.items():
+            if name not in results or value is None or isinstance(value, str):
+                codes = np.full(len(frame), -1 if value is None else 0, dtype=np.int8)
+                frame[name] = pd.Categorical.from_codes(codes, [] if value is None else [value])  # type: ignore[arg-type]
+            else:
+                frame[name] = value
+        return frame[[name for name in self.schema.names if name in frame.columns]]
 
     def with_theory(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
         """The frame of `to_pandas` with one column `theory_<name>` for every prediction that is known for any of its rows.
@@ -185,7 +177,8 @@ class Store:
     def keys(self, retry_failed: bool = False) -> set[str]:
         """The keys that need no more work."""
         where = "status <> 'failed'" if retry_failed else None
-        return set(self.arrow(["cell_key"], where).column("cell_key").to_pylist())
+        found = self.sql("SELECT cell_key FROM cells" + (f" WHERE {where}" if where else ""))
+        return set(found.column("cell_key").to_pylist())
 
     def missing(self, cells: Iterable[K], retry_failed: bool = False) -> list[K]:
         """The cells without a row: to do = cells(study) − keys(store)."""
@@ -210,34 +203,33 @@ class Store:
 
     def planned_keys(self) -> set[str]:
         """The cells that the studies run into this store ask for."""
-        keys: set[str] = set()
-        for path in self.files.listing("studies", ".keys.parquet"):
-            keys.update(pq.read_table(path, filesystem=self.files.system).column("cell_key").to_pylist())
-        return keys
+        return set(self.sql("SELECT cell_key FROM planned").column("cell_key").to_pylist())
 
     def status(self) -> dict[str, Any]:
         """How far the store is: cells planned, done by status, to do; what the latest run last said of itself.
 
         `state` is running, finished, interrupted or stopped as that run wrote it, and silent where a running one has not
-        been heard of for two minutes (it was killed, or its clock differs).
+        been heard of for two minutes (it was killed, or its clock differs). `parts` are the files of cells that are read, `replaced`
+        those that `explorer compact` will delete.
         """
-        planned = self.planned_keys()
-        rows = self.arrow(["cell_key", "status"])
-        keys, statuses = rows.column("cell_key").to_pylist(), rows.column("status").to_pylist()
-        done = len(planned.intersection(keys))
+        found = self.sql(_COUNTS).to_pylist()
+        counts = dict.fromkeys(STATUSES, 0) | {row["status"]: row["cells"] for row in found if row["status"]}
+        planned = found[0]["planned"] if found else 0
+        done = sum(row["done"] for row in found if row["status"])
+        counted, replaced = self._see(lambda seen: seen.sources("cells"))
         latest = max(self.runs(), key=lambda run: run.get("started_at", ""), default={})
-        counts = {name: statuses.count(name) for name in STATUSES}
         state = latest.get("state", "never run")
         if state == "running" and _age(latest.get("updated_at")) > SILENT_AFTER_SECONDS:
             state = "silent"
         return {
             "store": self.files.name,
-            "planned": len(planned),
+            "planned": planned,
             "done": done,
-            "missing": len(planned) - done,
-            "cells": len(keys),
+            "missing": planned - done,
+            "cells": sum(counts.values()),
             **counts,
-            "parts": len(self._parts),
+            "parts": len(counted),
+            "replaced": len(replaced),
             "state": state,
             "cells_per_second": latest.get("rate"),
             "seconds_left": latest.get("seconds_left") if state == "running" else None,

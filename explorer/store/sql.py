@@ -2,48 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import fs
 
 from explorer.errors import StoreError
+from explorer.store.parts import ORIGIN
 
-_ONCE = """
-CREATE VIEW cells AS SELECT * EXCLUDE (explorer_rank) FROM (
-    SELECT *, row_number() OVER (
-        PARTITION BY cell_key ORDER BY status = 'failed', finished_at, pack_key
-    ) AS explorer_rank FROM filled_cells
-) WHERE explorer_rank = 1
-"""
 # What leaves the tables as they are: SELECT, FROM, WITH, DESCRIBE, SUMMARIZE, SHOW; a PIVOT is several statements in one.
 _READING = ("SELECT", "MULTI")
+_DISTINCT = "SELECT count(*) = count(DISTINCT hash(cell_key)) FROM stored_cells"
+_REPEATED = "SELECT cell_key FROM stored_cells GROUP BY cell_key HAVING count(*) > 1"
+_RANKED = """
+SELECT *, row_number() OVER (PARTITION BY cell_key ORDER BY status = 'failed', finished_at, pack_key) AS explorer_rank
+FROM {rows}
+"""
+_SAME_PACK = """
+SELECT count(*) FROM repeated AS first JOIN repeated AS other USING (cell_key, pack_key)
+WHERE first.explorer_rank = 1 AND other.explorer_rank > 1
+"""
 _WITH_ROW = "CREATE VIEW {name} AS SELECT t.* FROM stored_{name} t SEMI JOIN cells USING (cell_key, pack_key)"
+_TYPES = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN",
+          pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ", pa.list_(pa.float32()): "FLOAT[]"}  # fmt: skip
 
 
-def connect(tables: Mapping[str, Any], filled: Mapping[str, str] = MappingProxyType({})) -> Any:
-    """A DuckDB connection that sees these tables and nothing else: no files, no network, no Python objects.
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Files of one schema; of a merged file, the positions of the parts whose rows are left out."""
 
-    `filled` gives an expression for columns of cells that some rows lack.
+    paths: Sequence[str]
+    schema: pa.Schema
+    left_out: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as the union of scans, with the columns of `schema`, missing where a scan lacks them."""
+
+    schema: pa.Schema
+    scans: Sequence[Scan]
+
+
+def connect(
+    tables: Mapping[str, Table],
+    system: fs.FileSystem,
+    distinct: bool = False,
+    filled: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
+    """A DuckDB connection that sees these tables and nothing else: no other files, no network, no Python objects.
+
+    `distinct` says that no cell is known to stand in `cells` twice, without looking. `filled` gives an expression for columns of
+    cells that some rows lack.
     """
     import duckdb
 
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
-    for name, table in tables.items():
-        connection.register(f"stored_{name}", table)
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    counts = connection.execute("SELECT count(*), count(DISTINCT cell_key) FROM stored_cells").fetchall()
+    connection.execute("LOAD parquet")
+    connection.execute("SET parquet_metadata_cache = true")
+    try:
+        native: list[str] = []
+        for name, table in tables.items():
+            native += _define(connection, f"stored_{name}", table, system)
+        connection.execute(f"SET allowed_paths = {_listed(native)}")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        studies = sum(len(scan.paths) for scan in tables["planned"].scans)
+        once = "DISTINCT" if studies > 1 else ""  # the keys of one study are distinct
+        connection.execute(f"CREATE VIEW planned AS SELECT {once} cell_key FROM stored_planned")
+        _define_cells(connection, distinct, filled)
+        for name in tables.keys() & {"curves", "minimizers"}:
+            connection.execute(_WITH_ROW.format(name=name))
+    except duckdb.Error as error:
+        raise StoreError(f"the store's parts cannot be read: {error}") from error
+    return connection
+
+
+def _define(connection: Any, name: str, table: Table, system: fs.FileSystem) -> list[str]:
+    """Make the view of a table; returns the files that DuckDB reads by itself, which takes a third of Arrow's time."""
+    native: list[str] = []
+    selects = []
+    for number, scan in enumerate(table.scans):
+        if isinstance(system, fs.LocalFileSystem) and not any(set("*?[{") & set(path) for path in scan.paths):
+            native += scan.paths
+            rows = f"read_parquet({_listed(scan.paths)}, hive_partitioning = false)"
+        else:
+            import pyarrow.dataset as ds
+
+            rows = f"{name}_{number}"
+            dataset = ds.dataset(list(scan.paths), schema=scan.schema, format="parquet", filesystem=system)
+            connection.register(rows, dataset)
+        without = f" WHERE {ORIGIN} NOT IN ({', '.join(map(str, scan.left_out))})" if scan.left_out else ""
+        selects.append(f"SELECT {_columns(table.schema, scan.schema)} FROM {rows}{without}")
+    if not selects:
+        selects = [f"SELECT {_columns(table.schema, pa.schema([]))} WHERE false"]
+    connection.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(selects)}")
+    return native
+
+
+def _columns(wanted: pa.Schema, there: pa.Schema) -> str:
+    names = set(there.names)
+    return ", ".join(
+        quoted(field.name) if field.name in names else f"NULL::{_TYPES[field.type]} AS {quoted(field.name)}"
+        for field in wanted
+    )
+
+
+def _define_cells(connection: Any, distinct: bool, filled: Mapping[str, str]) -> None:
+    """The view `cells`: each cell once, the columns that older rows lack filled."""
     replaced = ", ".join(f"{expression} AS {name}" for name, expression in filled.items())
     chosen = f"* REPLACE ({replaced})" if replaced else "*"
-    connection.execute(f"CREATE VIEW filled_cells AS SELECT {chosen} FROM stored_cells")
-    connection.execute(_ONCE if counts[0][0] != counts[0][1] else "CREATE VIEW cells AS SELECT * FROM filled_cells")
-    for name in tables:
-        if name != "cells":
-            connection.execute(_WITH_ROW.format(name=name))
-    return connection
+    rows = f"SELECT {chosen} FROM stored_cells"
+    if not distinct:
+        distinct = connection.execute(_DISTINCT).fetchall()[0][0]
+    if not distinct:
+        rows = _once(connection, rows)
+    connection.execute(f"CREATE VIEW cells AS {rows}")
+
+
+def _once(connection: Any, rows: str) -> str:
+    """These rows without those that another row of their cell beats. The few cells that stand twice are ranked once and kept."""
+    ranked = _RANKED.format(rows=f"stored_cells WHERE cell_key IN ({_REPEATED})")
+    connection.execute(f"CREATE TABLE repeated AS SELECT cell_key, pack_key, explorer_rank FROM ({ranked})")
+    if connection.execute(_SAME_PACK).fetchall()[0][0]:  # pack_key does not tell the rows apart
+        return f"SELECT * EXCLUDE (explorer_rank) FROM ({_RANKED.format(rows=f'({rows})')}) WHERE explorer_rank = 1"
+    return f"SELECT * FROM ({rows}) ANTI JOIN (FROM repeated WHERE explorer_rank > 1) USING (cell_key, pack_key)"
 
 
 def run_query(connection: Any, query: str) -> pa.Table:
@@ -58,6 +145,11 @@ def run_query(connection: Any, query: str) -> pa.Table:
         return connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
         raise StoreError(f"query: {error}") from error
+
+
+def _listed(values: Sequence[str]) -> str:
+    """An SQL list of strings."""
+    return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
 
 
 def quoted(name: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, schema_digest
 from explorer.store.files import Files
+from explorer.store.parts import part_file, stamp
 from explorer.store.reader import open_store
 
 FOLDERS = ("cells", "curves", "minimizers", "studies", "runs")
@@ -35,7 +36,9 @@ class StoreWriter:
     def keep_study(self, text: str, keys: Iterable[str]) -> str:
         """Keep a study's YAML and the keys of its cells; returns the name they are kept under."""
         name = hashlib.sha256(text.encode()).hexdigest()[:12]
-        self.files.publish_table(f"studies/{name}.keys.parquet", pa.table({"cell_key": pa.array(keys, pa.string())}))
+        self.files.publish_table(
+            f"studies/{name}.keys.parquet", pa.table({"cell_key": pa.array(dict.fromkeys(keys), pa.string())})
+        )
         self.files.publish(f"studies/{name}.yaml", text.encode())
         return name
 
@@ -47,8 +50,9 @@ class StoreWriter:
     def publish(
         self, pack_key: str, cells: pa.Table, curves: pa.Table | None = None, minimizers: pa.Table | None = None
     ) -> None:
-        """Publish one pack. Its name is made of its cells, so that the same pack trained twice is one part."""
+        """Publish one pack. Its name is made of its cells, so that of the same pack trained twice the later part counts."""
+        when = stamp()
         for folder, table, schema in (("curves", curves, CURVES), ("minimizers", minimizers, MINIMIZERS)):
             if table is not None and table.num_rows:
-                self.files.publish_table(f"{folder}/part-{pack_key}.parquet", table.cast(schema))
-        self.files.publish_table(f"cells/part-{schema_digest(cells.schema)}-{pack_key}.parquet", cells)
+                self.files.publish_table(part_file(folder, pack_key, when), table.cast(schema))
+        self.files.publish_table(part_file("cells", f"{schema_digest(cells.schema)}-{pack_key}", when), cells)

@@ -193,3 +193,17 @@ def test_run_says_its_latest_state(writer):
     (run,) = read(writer).runs()
     assert run["done"] == 2
     assert "updated_at" in run
+
+
+def test_outcomes_are_what_was_asked_for_and_every_setting(writer):
+    writer.publish("a", outcomes([sparse(seed, sparsity=p) for seed in range(2) for p in (0.25, 0.5)]))
+    writer.publish("b", outcomes([gaussian()], pack="b"))
+    frame = read(writer).outcomes(["loss", "rate", "nothing of the kind"])
+    assert set(frame.columns) == {*read(writer).settings, "loss"}
+    assert sorted(frame["sparsity"].dropna()) == [0.25, 0.25, 0.5, 0.5]
+    assert frame["rate"].tolist() == [1.0] * 5
+    assert frame["rate"].dtype == float
+    assert set(frame["optimizer"]) == {"adam"}
+    assert frame["shape"].isna().all() if "shape" in frame else True
+    assert len(read(writer).outcomes(["loss"], where="sparsity = 0.25")) == 2
+    assert read(writer).outcomes(["loss"], where="sparsity > 1").empty

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,12 @@ class Boundary:
     notes: tuple[str, ...] = field(default=())
 
 
+def columns_read(problem: Problem) -> list[str]:
+    """The columns that telling phases and seeds apart takes, as far as the table has them: fewer columns are cut faster."""
+    names = (problem.along, problem.order, problem.loss, problem.seed, problem.start, problem.size, "tying", "coverage")
+    return [name for name in dict.fromkeys(names) if name in problem.table.columns]
+
+
 Estimator = Callable[[Problem], Boundary]
 
 estimators: Registry[Estimator] = Registry("estimator", "explorer.analysis.boundary", AnalysisError)
@@ -52,16 +60,31 @@ estimators: Registry[Estimator] = Registry("estimator", "explorer.analysis.bound
 
 def by_seed(table: pd.DataFrame, problem: Problem, value: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values on the grid (seed, point), missing as NaN, and the points, increasing; several rows of one cell are averaged."""
-    pivot = table.pivot_table(index=problem.seed, columns=problem.along, values=value, aggfunc="mean")
-    return pivot.to_numpy(dtype=float), pivot.columns.to_numpy(dtype=float)
+    values = table[value].to_numpy(dtype=float)
+    along = table[problem.along].to_numpy(dtype=float)
+    grid, _, points = on_grid(table[problem.seed].to_numpy(), along, values)
+    return grid, points
+
+
+def on_grid(
+    seeds: NDArray[Any], along: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64]]:
+    """The finite values on the grid (seed, point), averaged where there are several, and the seeds and points that have any."""
+    present = np.isfinite(values)
+    points, column = np.unique(along[present], return_inverse=True)
+    there, row = np.unique(seeds[present], return_inverse=True)
+    at, shape = row * len(points) + column, (len(there), len(points))
+    counts = np.bincount(at, minlength=math.prod(shape)).reshape(shape)
+    sums = np.bincount(at, weights=values[present], minlength=math.prod(shape)).reshape(shape)
+    return np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0), there, points
 
 
 def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over seeds at every point with integer seed weights, NaN where no seed with weight has a value."""
+    """Mean over seeds at every point with integer seed weights, (…, seed); NaN where no seed with weight has a value."""
     present = np.isfinite(values)
-    total = weights @ present
+    total = weights @ present.astype(float)  # a product with booleans would not go through BLAS
     summed = weights @ np.where(present, values, 0.0)
-    return np.divide(summed, total, out=np.full(values.shape[1], np.nan), where=total > 0)
+    return np.divide(summed, total, out=np.full(summed.shape, np.nan), where=total > 0)
 
 
 def no_interval(seeds: int) -> str:
@@ -75,5 +98,5 @@ def no_interval(seeds: int) -> str:
 
 def mixed_range(problem: Problem, phases: pd.Series) -> tuple[float, float] | None:
     """The smallest and the largest value of the axis at which a mixed minimizer was found."""
-    found = problem.table.loc[phases == "mixed", problem.along]
+    found = problem.table[problem.along].to_numpy(dtype=float)[phases.to_numpy() == "mixed"]
     return (float(found.min()), float(found.max())) if len(found) else None

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.analysis.bootstrap import over_seeds
+from explorer.analysis.bootstrap import over_resamples
 from explorer.analysis.boundary.base import (
     Boundary,
     Problem,
-    by_seed,
+    columns_read,
     estimators,
     mixed_range,
     no_interval,
+    on_grid,
     weighted_mean,
 )
 from explorer.analysis.phases import classify
@@ -35,27 +37,39 @@ class _Branch:
     variance: NDArray[np.float64]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, problem: Problem, seeds: NDArray[np.float64]) -> _Branch:
-        values, points = by_seed(table, problem, problem.loss)
-        present = np.sort(table[problem.seed].unique())
-        losses = np.full((len(seeds), len(points)), np.nan)
-        losses[np.searchsorted(seeds, present)] = values
+    def of(
+        cls, everyone: NDArray[Any], seeds: NDArray[Any], along: NDArray[np.float64], loss: NDArray[np.float64]
+    ) -> _Branch:
+        """From the rows of one phase, `everyone` the seeds of all phases."""
+        values, there, points = on_grid(seeds, along, loss)
+        losses = np.full((len(everyone), len(points)), np.nan)
+        losses[np.searchsorted(everyone, there)] = values
         counts = np.isfinite(losses).sum(axis=0)
         pooled = _pooled_variance(losses)
         return cls(points, losses, np.maximum(pooled / np.maximum(counts, 1), SMALLEST_VARIANCE))
 
-    def fit(self, weights: NDArray[np.float64], near: float, degree: int) -> NDArray[np.float64] | None:
-        """Polynomial coefficients about `near`, constant first, by weighted least squares on the nearest points."""
-        mean = weighted_mean(self.losses, weights)
-        chosen = np.flatnonzero(np.isfinite(mean))
-        chosen = chosen[np.argsort(np.abs(self.points[chosen] - near), kind="stable")[:NEAREST_POINTS]]
-        if len(chosen) < degree + 1:
-            return None
-        scale = 1 / np.sqrt(self.variance[chosen])
-        design = np.vander(self.points[chosen] - near, degree + 1, increasing=True)
-        return np.asarray(
-            np.linalg.lstsq(design * scale[:, None], mean[chosen] * scale, rcond=None)[0], dtype=np.float64
-        )
+    def fit(
+        self, means: NDArray[np.float64], near: NDArray[np.float64], degree: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Height and slope at `near` of a constant or a line through each resample's means, (resample, point).
+
+        By weighted least squares on the points nearest to `near`; NaN where there are not enough.
+        """
+        away = np.where(np.isfinite(means), np.abs(self.points - near[:, None]), np.inf)
+        chosen = np.argsort(away, axis=1, kind="stable")[:, :NEAREST_POINTS]
+        used = np.isfinite(np.take_along_axis(away, chosen, axis=1))
+        weight = np.where(used, 1 / self.variance[chosen], 0.0)
+        mean = np.where(used, np.take_along_axis(means, chosen, axis=1), 0.0)
+        enough = used.sum(axis=1) > degree
+        total = np.where(enough, weight.sum(axis=1), np.nan)
+        level = (weight * mean).sum(axis=1) / total
+        if degree == 0:
+            return level, np.where(enough, 0.0, np.nan)
+        x = self.points[chosen] - near[:, None]
+        centre = (weight * x).sum(axis=1) / total
+        x = x - centre[:, None]
+        slope = (weight * x * mean).sum(axis=1) / (weight * x * x).sum(axis=1)
+        return level - slope * centre, slope
 
     def distance(self, x: float) -> float:
         """How far x lies outside the branch's points."""
@@ -69,23 +83,26 @@ def _pooled_variance(losses: NDArray[np.float64]) -> float:
     return float(np.nanvar(repeated, axis=0, ddof=1).mean()) if repeated.size else SMALLEST_VARIANCE
 
 
-def _meet(rotation: _Branch, identity: _Branch, weights: NDArray[np.float64], start: float, degree: int) -> float:
-    """Where a rotation branch of this degree and a straight identity branch are equal; refitted until it stays."""
-    x = start
+def _meet(
+    rotation: _Branch, identity: _Branch, weights: NDArray[np.float64], start: float, degree: int
+) -> NDArray[np.float64]:
+    """Where a rotation branch of this degree and a straight identity branch are equal, for each row of weights (resample, seed).
+
+    Refitted until it stays; NaN where they do not meet.
+    """
+    first, second = (weighted_mean(branch.losses, weights) for branch in (rotation, identity))
+    x = np.full(len(weights), start)
+    moving = np.arange(len(weights))
     for _ in range(20):
-        first, second = rotation.fit(weights, x, degree), identity.fit(weights, x, 1)
-        if first is None or second is None:
-            return float("nan")
-        gap = np.zeros(2)
-        gap[: len(first)] += first
-        gap[: len(second)] -= second
-        if gap[1] == 0:
-            return float("nan")
-        step = -gap[0] / gap[1]
-        x += float(step)
-        if abs(step) < 1e-9 or not np.isfinite(x):
+        height, slope = rotation.fit(first[moving], x[moving], degree)
+        other, other_slope = identity.fit(second[moving], x[moving], 1)
+        apart = slope - other_slope
+        step = np.divide(other - height, apart, out=np.full(len(moving), np.nan), where=apart != 0)
+        x[moving] += step
+        moving = moving[np.abs(step) >= 1e-9]
+        if not len(moving):
             break
-    return x if np.isfinite(x) else float("nan")
+    return np.where(np.isfinite(x), x, np.nan)
 
 
 @estimators.register("crossing")
@@ -98,25 +115,27 @@ def crossing(problem: Problem) -> Boundary:
     seeds; where the rotation branch is extrapolated it also covers the crossing with that branch continued flat, because
     the data do not tell between the two. A crossing outside the range that was measured is no boundary.
     """
-    table = problem.table
+    table = problem.table[columns_read(problem)]
     phases = classify(table, problem.order, problem.size)
-    seeds = np.sort(table[problem.seed].unique())
+    along, loss = (table[name].to_numpy(dtype=float) for name in (problem.along, problem.loss))
+    seed_of = table[problem.seed].to_numpy()
+    seeds = np.unique(seed_of)
     mixed = mixed_range(problem, phases)
     notes = _left_out(problem, phases)
     branches = {}
     for phase in ("rotation", "identity"):
-        rows = table[(phases == phase) & table[problem.loss].notna()]
-        found = rows[problem.along].nunique()
+        rows = (phases.to_numpy() == phase) & np.isfinite(loss)
+        found = len(np.unique(along[rows]))
         if found < FEWEST_POINTS:
             note = f"{phase} found at {found} value{'s' * (found != 1)} of {problem.along}; a branch needs at least {FEWEST_POINTS}"
             return Boundary(seeds=len(seeds), mixed=mixed, notes=(note, *notes))
-        branches[phase] = _Branch.of(rows, problem, seeds)
+        branches[phase] = _Branch.of(seeds, seed_of[rows], along[rows], loss[rows])
     rotation, identity = branches["rotation"], branches["identity"]
-    low, high = float(table[problem.along].min()), float(table[problem.along].max())
+    low, high = float(along.min()), float(along.max())
     start = float(np.clip((rotation.points[-1] + identity.points[0]) / 2, low, high))
-    everyone = np.ones(len(seeds))
+    everyone = np.ones((1, len(seeds)))
     straight = 1 if len(rotation.points) > FEWEST_POINTS else 0
-    critical = _meet(rotation, identity, everyone, start, straight)
+    critical = float(_meet(rotation, identity, everyone, start, straight)[0])
     if not np.isfinite(critical) or not low <= critical <= high:
         where = (
             "do not meet"
@@ -142,10 +161,10 @@ def _interval(
 ) -> tuple[float, float] | None:
     found: list[float] = []
     for degree in {straight, 0} if rotation.distance(critical) > 0 else {straight}:
-        estimate = _meet(rotation, identity, np.ones(seeds), critical, degree)
+        estimate = float(_meet(rotation, identity, np.ones((1, seeds)), critical, degree)[0])
         if not np.isfinite(estimate):
             continue
-        bounds = over_seeds(estimate, seeds, lambda w, k=degree: _meet(rotation, identity, w, critical, k))
+        bounds = over_resamples(estimate, seeds, lambda w, k=degree: _meet(rotation, identity, w, critical, k))
         if bounds is None:
             return None
         found += bounds
@@ -153,5 +172,5 @@ def _interval(
 
 
 def _left_out(problem: Problem, phases: pd.Series) -> tuple[str, ...]:
-    found = problem.table.loc[phases == "tie-broken identity", problem.along]
+    found = problem.table[problem.along].to_numpy(dtype=float)[phases.to_numpy() == "tie-broken identity"]
     return (f"tie-broken identities left out in [{found.min():g}, {found.max():g}]",) if len(found) else ()

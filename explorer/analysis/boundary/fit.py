@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from explorer.analysis.boundary.base import Boundary, Problem, estimators
-from explorer.analysis.table import NEVER_GROUPED, constant, require, require_numeric, usable
+from explorer.analysis.table import NEVER_GROUPED, constant, require, require_numeric, single, usable
 from explorer.errors import AnalysisError
 from explorer.theory import predicted_boundary
 
 DEPENDS_ON = ("dimension", "learning_rate", "surrogate_width", "optimizer", "schedule", "steps", "batch")
 # Settings that move a boundary: a group in which one of them varies says so.
 MOVES = (*DEPENDS_ON, "rate", "base", "shape", "source", "architecture", "activation", "tied", "evaluation_samples")
+# What switch and crossing read of a table beside the axis, where it is there.
+READ = ("status", "loss", "localization", "tying", "coverage", "dimension", "seed", "init")
 COLUMNS = (
     "estimator",
     "critical",
@@ -64,19 +66,20 @@ def fit_boundary(
         raise AnalysisError(f'{purpose}: "{along}" is both the axis and a column of --by; expected it in one place.')
     methods = {name: estimators[name] for name in wanted}
     numbers = [c for c in (along, order, loss) if c in table.columns and pd.api.types.is_numeric_dtype(table[c])]
-    finite = table.assign(**{c: table[c].where(np.isfinite(table[c])) for c in numbers})
+    finite = table.assign(**{c: table[c].where(np.isfinite(table[c])) for c in numbers}).reset_index(drop=True)
+    told = [c for c in finite.columns if c not in (*NEVER_GROUPED, along, order, loss, "status", "tying", "coverage")]
+    everywhere = constant(finite, told)  # is constant in every group
+    told = [c for c in told if c not in everywhere]
     rows: list[dict[str, object]] = []
-    for key, everything in _groups(finite, by):
-        group = usable(everything).dropna(subset=[along, order, seed])
+    for key, size_of_group, group in _groups(finite, by, (along, order, seed)):
         if group.empty:
-            note = f"none of {len(everything)} rows carries a result"
+            note = f"none of {size_of_group} rows carries a result"
             nothing = Boundary(notes=(note,))
             rows += [{**dict(zip(by, key, strict=True)), **_row(name, nothing, None, (), {})} for name in methods]
             continue
-        skipped = {*by, along}
-        pooled = [c for c in MOVES if c in group.columns and c not in skipped and group[c].nunique(dropna=False) > 1]
-        known = constant(group, [c for c in group.columns if c not in (*NEVER_GROUPED, along, order, loss)])
-        if "code_dimension" in group.columns and group["code_dimension"].nunique() == 1:
+        pooled = [c for c in MOVES if c in told and c not in by and not single(group[c])]
+        known = everywhere | constant(group, told)
+        if "code_dimension" in group.columns and single(group["code_dimension"]):
             known["code_dimension"] = group["code_dimension"].iloc[0]
         for name, method in methods.items():
             found = method(Problem(group, along, order, loss, seed, start, size))
@@ -89,10 +92,21 @@ def fit_boundary(
     )
 
 
-def _groups(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[object, ...], pd.DataFrame]]:
+def _groups(
+    table: pd.DataFrame, by: Sequence[str], needed: Sequence[str]
+) -> Iterator[tuple[tuple[object, ...], int, pd.DataFrame]]:
+    """Each combination of the columns `by` with its number of rows, and those that carry a result and what is needed."""
+    carries = usable(table).dropna(subset=list(needed))
     if not by:
-        return [((), table)]
-    return [(key, group) for key, group in table.groupby(list(by), dropna=False, sort=True)]
+        yield (), len(table), carries
+        return
+    grouped = table.groupby(list(by), dropna=False, sort=True, observed=True)
+    number = grouped.ngroup()
+    number_there = number[carries.index].to_numpy()
+    carries = carries.iloc[np.argsort(number_there, kind="stable")]  # a group is then a slice, which copies nothing
+    ends = np.cumsum(np.bincount(number_there, minlength=grouped.ngroups))
+    for (key, size), begin, end in zip(grouped.size().items(), (0, *ends), ends, strict=False):
+        yield key if isinstance(key, tuple) else (key,), int(size), carries.iloc[begin:end]
 
 
 def _row(

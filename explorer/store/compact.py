@@ -1,0 +1,215 @@
+"""Merging many small parts into few files, while others read and write.
+
+A merged file and its list of the parts that it holds become visible in one step; files that it replaces are deleted only after a
+grace period, for those who listed them before. So it may be killed anywhere, and two of it may run at once: docs/decisions/0007.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+
+from explorer.errors import StoreError
+from explorer.records import settings_of
+from explorer.store.files import Files
+from explorer.store.parts import (
+    ORIGIN,
+    SUFFIX,
+    Source,
+    digest_of,
+    holders,
+    merged_file,
+    merged_metadata,
+    name_of,
+    settled,
+    sources,
+    unreadable,
+)
+from explorer.store.reader import open_store
+
+FOLDERS = ("cells", "curves", "minimizers")
+pc: Any = pyarrow.compute  # its functions are made at import, out of a type checker's sight
+
+GRACE_SECONDS = 3600.0
+# In Arrow's memory, of which merging takes up to three times as much; a file of at least half of it is merged no further.
+MERGED_BYTES = 2**30
+ROW_GROUP_BYTES = 2**25
+SMALLEST_ROW_GROUP = 1024
+MOST_PENDING = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What was done in one folder: files merged, into how many, replaced files deleted, and those whose grace is not over."""
+
+    folder: str
+    merged: int
+    into: int
+    deleted: int
+    waiting: int
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The counted rows of some files, with the schemas their parts had; `rows` says in ORIGIN which of `parts` a row is from."""
+
+    rows: pa.Table
+    parts: tuple[str, ...]
+    schemas: dict[str, pa.Schema]
+    paths: tuple[str, ...]
+
+
+def compact(root: str, grace: float = GRACE_SECONDS) -> list[Compacted]:
+    """Merge the small files of a store, and delete files that were replaced at least `grace` seconds ago.
+
+    Safe while runs write, readers read and other compacts run, if none of them takes longer than `grace` from listing a store to
+    reading its last file; a `Store` that does looks again by itself. Raises StoreError where there is no store, where parts disagree
+    on a column's type, and where a file cannot be read or written: what is done by then stays, and the same again goes on.
+    """
+    if not grace >= 0:
+        raise StoreError(f"compact: found a grace of {grace:g} seconds, expected at least 0.")
+    opened = open_store(root)
+    opened.schema  # noqa: B018  parts that disagree are refused before any work
+    return [_compact_folder(opened.files, folder, grace) for folder in FOLDERS]
+
+
+def _compact_folder(files: Files, folder: str, grace: float) -> Compacted:
+    try:
+        counted, _ = settled(_sources(files, folder))
+        small = [source for source in counted if not source.full or source.left_out]
+        into = _merge(files, folder, small) if len(small) > 1 or any(source.left_out for source in small) else 0
+        deleted, waiting = _delete_replaced(files, folder, grace)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{files.name}: another compact deleted a file meanwhile ({error}); run this one again."
+        ) from error
+    except pa.ArrowException as error:
+        raise StoreError(f"{files.path(folder)}: its parts cannot be merged: {error}") from error
+    return Compacted(folder, len(small) if into else 0, into, deleted, waiting)
+
+
+def _merge(files: Files, folder: str, small: Sequence[Source]) -> int:
+    """Publish what these files hold in as few as possible; how many those are."""
+    into = 0
+    for batch in _batches(files, sorted(small, key=lambda source: (not source.merged, source.path))):
+        files.publish(merged_file(folder, batch.paths), _serialised(batch, folder))
+        into += 1
+    return into
+
+
+def _sources(files: Files, folder: str) -> list[Source]:
+    return sources(files.listing(folder, SUFFIX), files.system)
+
+
+def _batches(files: Files, small: Sequence[Source]) -> Iterator[_Batch]:
+    """The sources' rows, as many together as fit into one merged file."""
+    pending: list[_Batch] = []
+    size = 0
+    for source in small:
+        read = _read(files, source)
+        if pending and size + read.rows.nbytes > MERGED_BYTES:
+            yield _taken(pending)
+            size = 0
+        pending.append(read)
+        size += read.rows.nbytes
+        if len(pending) >= MOST_PENDING:
+            pending.append(_taken(pending))
+    if pending:
+        yield _taken(pending)
+
+
+def _taken(pending: list[_Batch]) -> _Batch:
+    """All that is pending as one batch; the list is empty then, and its memory free."""
+    whole = _together(pending)
+    pending.clear()
+    return whole
+
+
+def _read(files: Files, source: Source) -> _Batch:
+    """What counts of one file."""
+    try:
+        with pq.ParquetFile(source.path, filesystem=files.system) as file:
+            rows = file.read(use_threads=source.merged)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(source.path, error) from error
+    schemas = source.schemas
+    if not source.merged:
+        rows = rows.append_column(ORIGIN, pa.repeat(pa.scalar(0, pa.int32()), len(rows)))
+        schemas = {digest_of(source.parts[0]): file.schema_arrow}
+    elif source.left_out:
+        rows = rows.filter(pc.invert(pc.is_in(rows.column(ORIGIN), pa.array(source.left_out, pa.int32()))))
+        kept = [at for at in range(len(source.parts)) if at not in set(source.left_out)]
+        position = rows.schema.get_field_index(ORIGIN)
+        renumbered = pc.index_in(rows.column(ORIGIN), pa.array(kept, pa.int32()))
+        rows = rows.set_column(position, ORIGIN, renumbered.cast(pa.int32()))
+    return _Batch(rows, source.counted, schemas, (source.path,))
+
+
+def _together(batches: Sequence[_Batch]) -> _Batch:
+    """Several batches as one, with the columns of all."""
+    first, tables, parts = 0, [], []
+    for batch in batches:
+        position = batch.rows.schema.get_field_index(ORIGIN)
+        origin = pc.add(batch.rows.column(ORIGIN), pa.scalar(first, pa.int32()))
+        tables.append(batch.rows.set_column(position, ORIGIN, origin))
+        parts += batch.parts
+        first += len(batch.parts)
+    schemas = {digest: schema for batch in batches for digest, schema in batch.schemas.items()}
+    rows = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    return _Batch(rows, tuple(parts), schemas, tuple(path for batch in batches for path in batch.paths))
+
+
+def _serialised(batch: _Batch, folder: str) -> pa.Buffer:
+    """A Parquet file of a batch, sorted so that filters skip row groups: cells by settings, the others by their cell."""
+    rows, cells = batch.rows, folder == "cells"
+    keys = _sort_keys(rows) if cells else ["cell_key"]
+    order = pc.sort_indices(rows, sort_keys=[(key, "ascending") for key in keys])
+    distinct = cells and pc.count_distinct(rows.column("cell_key")).as_py() == len(rows)
+    metadata = merged_metadata(batch.parts, batch.schemas if cells else {}, distinct, rows.nbytes >= MERGED_BYTES // 2)
+    schema = rows.schema.remove_metadata()
+    size = max(SMALLEST_ROW_GROUP, ROW_GROUP_BYTES * len(rows) // max(rows.nbytes, 1))
+    repeated = [
+        field.name for field in schema if not pa.types.is_floating(field.type) and not pa.types.is_list(field.type)
+    ]
+    sink = pa.BufferOutputStream()
+    dictionary: Any = [name for name in repeated if name != "cell_key"] + settings_of(schema)
+    with pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=dictionary) as writer:
+        for start in range(0, len(rows), size):
+            writer.write_table(rows.take(order.slice(start, size)).replace_schema_metadata(None), row_group_size=size)
+        writer.add_key_value_metadata(metadata)
+    return sink.getvalue()
+
+
+def _sort_keys(rows: pa.Table) -> list[str]:
+    """The settings that vary, those with the fewest values first, then the key."""
+    counts = {name: pc.count_distinct(rows.column(name), mode="all").as_py() for name in settings_of(rows.schema)}
+    return [*sorted((name for name in counts if counts[name] > 1), key=lambda name: (counts[name], name)), "cell_key"]
+
+
+def _delete_replaced(files: Files, folder: str, grace: float) -> tuple[int, int]:
+    """Delete the files whose every part has counted from other files for the grace period; how many were, how many wait."""
+    files.remove_stale(folder)
+    since = files.modified(folder, SUFFIX)
+    counted, replaced = settled(_sources(files, folder))
+    held_by = holders(counted)
+    latest = time.time() - grace
+    over = [
+        source.path
+        for source in replaced
+        if all(since.get(held_by[name_of(part)].path, float("inf")) <= latest for part in source.parts)
+    ]
+    for path in over:
+        files.remove(path)
+    return len(over), len(replaced) - len(over)

@@ -1,0 +1,122 @@
+"""The files of a store at one moment, and what is read from them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from explorer.errors import StoreError
+from explorer.records import (
+    CURVES,
+    IDENTITY,
+    MINIMIZERS,
+    RESULT,
+    SETTING,
+    YOUNGER,
+    observables_of,
+    outcome_schema,
+    settings_of,
+    younger_columns,
+)
+from explorer.store.files import Files
+from explorer.store.parts import SUFFIX, Source, digest_of, name_of, read_schema, settled, sources
+from explorer.store.sql import Scan, Table, connect, run_query
+
+PLANNED = pa.schema([pa.field("cell_key", pa.string())])
+FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
+
+
+class Snapshot:
+    """One listing of a store's files. What it reads later may be gone by then: FileNotFoundError, or DuckDB's error of one."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.listing = self._list()
+        self._sources: dict[str, tuple[list[Source], list[Source]]] = {}
+        self._connections: dict[tuple[str, ...], Any] = {}
+
+    def _list(self) -> dict[str, list[str]]:
+        return {folder: self.files.listing(folder, SUFFIX) for folder in ("cells", *FIXED)}
+
+    def vanished(self) -> bool:
+        """Whether a file that was listed is gone."""
+        now = self._list()
+        return any(set(paths) - set(now[folder]) for folder, paths in self.listing.items())
+
+    def sources(self, folder: str) -> tuple[list[Source], list[Source]]:
+        """The files of a folder that count, and those for which a merged file or a later publish stands."""
+        if folder not in self._sources:
+            self._sources[folder] = settled(sources(self.listing[folder], self.files.system))
+        return self._sources[folder]
+
+    @cached_property
+    def schemas(self) -> dict[str, pa.Schema]:
+        """The schemas that parts of cells had when they were published, by digest; one footer each is read."""
+        counted, _ = self.sources("cells")
+        found = {digest: schema for source in counted for digest, schema in source.schemas.items()}
+        one_each = {digest_of(source.parts[0]): source.path for source in counted if not source.merged}
+        return {digest: read_schema(path, self.files.system) for digest, path in one_each.items()} | found
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of `cells`: the union over its parts."""
+        schemas = list(self.schemas.values())
+        try:
+            younger = [pa.field(name, YOUNGER[name][0], metadata=SETTING) for name in younger_columns(schemas)]
+            merged = pa.unify_schemas([*schemas, outcome_schema([]), pa.schema(younger)])
+        except pa.ArrowException as error:
+            raise StoreError(f"{self.files.name}: its parts disagree on the type of a column: {error}") from error
+        first = [field.name for field in IDENTITY]
+        results = [field.name for field in RESULT]
+        order = [*first, *sorted(settings_of(merged)), *results, *observables_of(merged)]
+        order += [name for name in merged.names if name not in order]
+        return pa.schema([merged.field(name) for name in order])
+
+    def columns_of(self, pack_key: str) -> set[str]:
+        """The columns of the part that this pack wrote."""
+        counted, _ = self.sources("cells")
+        parts = [part for source in counted for part in source.counted]
+        digests = {digest_of(part) for part in parts if name_of(part).rpartition("-")[2] == pack_key}
+        return {name for digest in digests for name in self.schemas[digest].names}
+
+    def query(self, text: str) -> pa.Table:
+        """The answer to a query over `cells`, `curves`, `minimizers`, and as `stored_…` what stands in the parts.
+
+        Tables that it does not name are not looked at, unless it fails.
+        """
+        named = tuple(name for name in FIXED if name in text.lower())
+        if "cells" in text.lower() and len(named) < len(FIXED):
+            try:
+                return run_query(self._connection(named), text)
+            except StoreError:
+                if self.vanished():
+                    raise
+        return run_query(self._connection(tuple(FIXED)), text)
+
+    def _connection(self, folders: tuple[str, ...]) -> Any:
+        if folders not in self._connections:
+            plans = self.files.listing("studies", ".keys.parquet")
+            tables = {
+                "cells": Table(self.schema, self._scans("cells")),
+                **{folder: Table(FIXED[folder], self._scans(folder)) for folder in folders},
+                "planned": Table(PLANNED, [Scan(plans, PLANNED)] if plans else []),
+            }
+            counted, _ = self.sources("cells")
+            distinct = not counted or (len(counted) == 1 and counted[0].distinct)
+            younger = younger_columns(list(self.schemas.values()))
+            self._connections[folders] = connect(tables, self.files.system, distinct, younger)
+        return self._connections[folders]
+
+    def _scans(self, folder: str) -> list[Scan]:
+        """The files of a folder that count: one scan for the parts of each schema, one for each merged file."""
+        counted, _ = self.sources(folder)
+        merged = [
+            Scan([source.path], source.schema, source.left_out) for source in counted if source.schema is not None
+        ]
+        together: dict[str, list[str]] = {}
+        for source in counted:
+            if not source.merged:
+                together.setdefault(digest_of(source.parts[0]) if folder == "cells" else "", []).append(source.path)
+        return [*merged, *(Scan(paths, FIXED.get(folder) or self.schemas[d]) for d, paths in together.items())]
