@@ -32,10 +32,17 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+# About an hour on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench]'
-	$(BIN)/python benchmarks/packing.py
+	$(BIN)/python benchmarks/roofline.py
 	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/early_stop.py
+	$(BIN)/python benchmarks/levers.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/enumeration.py
+	$(BIN)/python benchmarks/store.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

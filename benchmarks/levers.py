@@ -1,8 +1,8 @@
 """Levers that would make a step cheaper or a training shorter: what each saves, and what it does to losses and boundaries.
 
-Sparse Rademacher data, two_layer with a sign, r = 1. Every lever trains the same cells; `as shipped` is what the package does, and `another
-width` the same in programs of another width: what rounding alone does. TF32 products are those of a GPU, reproduced on a CPU by
-rounding what is multiplied to 10 bits of mantissa (their speed is not measured here).
+Sparse Rademacher data, two_layer with a sign, r = 1. Every lever trains the same cells; `as shipped` is what the package does, and
+`another width` the same in programs of another width: what rounding alone does. TF32 products are those of a GPU, reproduced on a CPU
+by rounding what is multiplied to 10 bits of mantissa (their speed is not measured here).
 """
 
 from __future__ import annotations
@@ -28,49 +28,26 @@ WIDTH, OTHER_WIDTH = 24, 16
 STEPS_TIMED = 200
 
 
-def rounded(bits: int) -> Callable[[Tensor], Tensor]:
-    """Round float32 to a mantissa of this many bits, to nearest."""
-    drop = 23 - bits
-
-    def to_bits(value: Tensor) -> Tensor:
-        whole = value.contiguous().view(torch.int32)
-        return ((whole + (1 << (drop - 1))) & ~((1 << drop) - 1)).view(torch.float32)
-
-    return to_bits
-
-
-class Product(torch.autograd.Function):
-    """a @ b with every operand of the three products rounded first, as tensor cores do."""
-
-    generate_vmap_rule = True
-    round: Callable[[Tensor], Tensor]
-
-    @staticmethod
-    def forward(a: Tensor, b: Tensor) -> Tensor:
-        return Product.round(a) @ Product.round(b)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        (a, b), g = (Product.round(value) for value in ctx.saved_tensors), Product.round(gradient)
-        return g @ b.mT, a.mT @ g
+def rounded(value: Tensor, bits: int) -> Tensor:
+    """Round to a mantissa of this many bits, to nearest, by Veltkamp's splitting; the gradient passes."""
+    fixed = value.detach()
+    scaled = fixed * (2.0 ** (23 - bits) + 1)
+    return value + ((scaled - (scaled - fixed)) - fixed)
 
 
 @contextlib.contextmanager
 def products(bits: int) -> Iterator[None]:
+    """What is multiplied is rounded first, as tensor cores do, but for the gradients that come from above."""
     from explorer.architectures.two_layer import TwoLayer, straight_through_sign
 
-    Product.round = staticmethod(rounded(bits))
-
     def code(self: Any, x: Tensor, **knobs: Tensor) -> Tensor:
-        preactivation = Product.apply(x, self.encoder.T)
+        preactivation = rounded(x, bits) @ rounded(self.encoder, bits).T
+        if "surrogate_width" not in knobs:
+            return torch.where(preactivation < 0, -1.0, 1.0)
         return straight_through_sign(preactivation, knobs["surrogate_width"])
 
     def forward(self: Any, x: Tensor, **knobs: Tensor) -> Tensor:
-        return Product.apply(self.code(x, **knobs), self._decoder().T)
+        return rounded(self.code(x, **knobs), bits) @ rounded(self._decoder(), bits).T
 
     with _patched(TwoLayer, code=code, forward=forward):
         yield
@@ -208,8 +185,8 @@ def main() -> None:
             print(f"{name}: {pace:.0f} µs, {steps:.0f} steps", flush=True)
     rows = [said(name, *found[name], found["as shipped"]) for name in chosen]
     notes = [
-        f"d = n = {DIMENSION}, {SEEDS} seeds, both starts, p = {', '.join(map(str, SPARSITIES))}; ± is the standard error over seeds.",
-        f"identity: minimizers with localization above 0.9 at p ≥ {IDENTITY_FROM}; rotation: random starts at p ≤ {ROTATION_TO}, by seed.",
+        f"d = n = {DIMENSION}, {SEEDS} seeds, both starts, p = {', '.join(map(str, SPARSITIES))}; ± is a standard error over seeds.",
+        f"identity: localization above 0.9 at p ≥ {IDENTITY_FROM}; rotation: random starts at p ≤ {ROTATION_TO}, by seed.",
         "cost: time of a step × mean steps, as a share of `as shipped`; two levers run at a time, one thread each.",
     ]
     folder = given.out or report.RESULTS

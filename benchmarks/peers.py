@@ -55,7 +55,7 @@ RIVALS = {
     "hfta": Rival("hfta:train", "bmm arrays as in HFTA", {32: 8, 64: 4, 128: 4, 256: 2}),
     "jax": Rival("jax_vmap:train", "JAX jit, vmap, scan", ARRAYS, own_draws=True),
 }
-WAVES = 3  # of packs on every worker: the first has start-up in it, the others are timed
+WAVES = 3  # of packs on every worker, at least: the first has start-up in it, the others are timed
 QUICK_SEEDS = {"explorer": 2 * WAVES, "tune-fresh": 1}
 CPU_SPARSITIES = 8
 GPU_CELLS = {"processes": (1, 32), "plain": (1, 32)}  # seeds, sparsities
@@ -73,23 +73,23 @@ ALLOCATOR = {
 }
 
 
-def call(target: str, task: Task, options: Mapping[str, Any]) -> Outcome:
+def call(target: str, task: Task) -> Outcome:
     """A rival's function, in the process that is all its own."""
     module, _, function = target.partition(":")
     try:
-        return getattr(importlib.import_module(f"rivals.{module}"), function)(task, **options)
+        return getattr(importlib.import_module(f"rivals.{module}"), function)(task)
     except ModuleNotFoundError as error:
         raise Unavailable(f"{error.name} is not installed: pip install -e '.[train,bench]'") from None
 
 
-def apart(rival: Rival, task: Task, **options: Any) -> Outcome:
+def apart(rival: Rival, task: Task) -> Outcome:
     """In a fresh process, so that no rival runs beside the threads, settings or memory of another."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(call, rival.target, task, options).result()
+        return pool.submit(call, rival.target, task).result()
 
 
-def task_of(name: str, dimension: int, given: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
-    """What a rival trains at a size, and the options that explorer takes."""
+def task_of(name: str, dimension: int, given: argparse.Namespace) -> Task:
+    """What a rival trains at a size."""
     rival, gpu = RIVALS[name], given.device == "cuda"
     nearest = min(rival.seeds, key=lambda known: abs(known - dimension))
     pairs = -(-given.workers // 2)
@@ -97,12 +97,10 @@ def task_of(name: str, dimension: int, given: argparse.Namespace) -> tuple[Task,
     seeds, sparsities = on_gpu if gpu else (rival.seeds[nearest], CPU_SPARSITIES)
     if given.quick:
         seeds = min(seeds, QUICK_SEEDS.get(name, 2))
-    options = {"cells_per_pack": seeds // WAVES // 2 * CPU_SPARSITIES} if name == "explorer" and not gpu else {}
-    task = Task(
+    return Task(
         dimension, tuple(range(seeds if gpu else seeds * pairs)), _sparsities(sparsities), given.steps,
         device=given.device, workers=given.workers, draws="native" if gpu or rival.own_draws else "shared",
     )  # fmt: skip
-    return task, options
 
 
 def _sparsities(count: int) -> tuple[float, ...]:
@@ -118,11 +116,11 @@ def losses(task: Task, outcome: Outcome) -> dict[tuple[int, float], float]:
 def measure(name: str, dimension: int, given: argparse.Namespace) -> dict[str, Any]:
     """One rival at one size: costs, and the losses of its cells."""
     rival = RIVALS[name]
-    task, options = task_of(name, dimension, given)
+    task = task_of(name, dimension, given)
     row: dict[str, Any] = {"d = n": dimension, "rival": name, "trained by": rival.what}
     begin = time.monotonic()
     try:
-        outcome = apart(rival, task, **options)
+        outcome = apart(rival, task)
     except (Unavailable, BrokenProcessPool, RuntimeError) as error:
         return {**row, "note": f"{error}".strip().splitlines()[0]}
     finally:
@@ -171,10 +169,9 @@ def check(names: list[str], given: argparse.Namespace) -> dict[str, float]:
     ours: dict[tuple[int, float], float] | None = None
     for name in names:
         few = task if name in ("explorer", "plain", "hfta", "jax") else replace(task, seeds=task.seeds[: given.workers])
-        options = {"cells_per_pack": 4} if name == "explorer" and given.device == "cpu" else {}
         begin = time.monotonic()
         try:
-            known = losses(few, apart(RIVALS[name], few, **options))
+            known = losses(few, apart(RIVALS[name], few))
         except (Unavailable, BrokenProcessPool, RuntimeError) as error:
             print(f"check: {name}: {error}", file=sys.stderr)
             continue

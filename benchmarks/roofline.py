@@ -1,8 +1,8 @@
 """Roofline: the five matrix products of a training step alone, as a share of the whole step as a study runs it.
 
 A step draws its data, goes forward and backward, and updates (sparse Rademacher data, two_layer with a sign, rate 1, batch 256, Adam).
-The packs are those of a study of 15 sparsities x 3 seeds; each core trains one, on one thread, all at the same time. Products and steps
-take turns in every process, and a row is the median of their paired ratios.
+The packs are those of a study of 15 sparsities x 3 seeds; each core trains one, on one thread, all at the same time. Products and
+steps take turns in every process, and a row is the median of their paired ratios.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def member(dimension: int, device: str, barrier: Any, answers: Any) -> None:
     ]  # fmt: skip
     if gpu:  # a GPU takes what fits: the same sparsities, more seeds
         cells = [Cell.of(**{**c.settings, "seed": s}) for s in range(64) for c in cells[:SPARSITIES]]
-    width = pack_width(cells[0].shape, len(cells), gpu)
-    run = PackRun(make_packs(cells, {cells[0].shape_key: width})[0], device)
+    width = pack_width(cells[0], len(cells), gpu, len({cell.stream for cell in cells}))
+    pack = make_packs(cells, {cells[0].shape_key: width})[0]
+    run = PackRun(pack, device)
     bare = products(width, dimension, device)
     run.advance(STEPS_A_CALL)
     times = max(1, int(SECONDS_A_ROUND / seconds(lambda: run.advance(STEPS_A_CALL), 1, device)))
@@ -76,8 +77,8 @@ def member(dimension: int, device: str, barrier: Any, answers: Any) -> None:
         barrier.wait()
         ours = seconds(lambda: run.advance(STEPS_A_CALL), times, device) / STEPS_A_CALL
         barrier.wait()
-        rounds.append((1e3 * ours / width, 1e3 * seconds(bare, more, device) / width))
-    answers.put((width, rounds))
+        rounds.append((1e3 * ours / pack.slots, 1e3 * seconds(bare, more, device) / width))
+    answers.put((f"{pack.slots // width} x {width}", rounds))
 
 
 def measure(dimension: int, device: str, processes: int) -> dict[str, Any]:

@@ -15,8 +15,11 @@ from explorer.settings import axes_of, resolve
 # Part of every key. Raise it when a change makes the same settings lead to another outcome.
 OUTCOME_VERSION = 1
 
-# Cells of a pack, in multiples of its slots.
+# Cells of a pack, in multiples of its program's slots.
 LONGEST_QUEUE = 16
+# A pack has as many tiles as make this many slots share their draws, and no more than so many.
+SLOTS_TO_SHARE = 24
+MOST_TILES = 4
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,14 @@ class Family:
         return self._streams[seed]
 
 
+def most_tiles(width: int) -> int:
+    """How many tiles a pack of programs of this width has at most."""
+    return min(MOST_TILES, -(-SLOTS_TO_SHARE // width))
+
+
 @dataclass(frozen=True)
 class Pack:
-    """Cells of one shape, trained as one program of `width` slots.
+    """Cells of one shape, trained by a program of `width` slots, in several such tiles at a time where it is narrow.
 
     Cells beyond the slots wait for a slot to become free; slots beyond the cells are padding. A constant width makes a
     cell's row independent of its neighbours, bit for bit.
@@ -145,6 +153,11 @@ class Pack:
 
     cells: tuple[Cell, ...]
     width: int
+
+    @property
+    def slots(self) -> int:
+        """Cells that are trained at a time, padding included."""
+        return self.width * min(most_tiles(self.width), -(-len(self.cells) // self.width))
 
     @property
     def key(self) -> str:
@@ -199,18 +212,20 @@ def _by_text(cells: list[Cell]) -> list[Cell]:
 
 
 def make_packs(cells: Iterable[Cell], widths: Mapping[str, int], packs: int = 0) -> list[Pack]:
-    """Cut cells into packs; `widths` gives the number of slots of each shape key.
+    """Cut cells into packs, into at least `packs` where there are cells enough; `widths` gives a program's slots by shape key.
 
-    Cells of the schedule `plateau` end at different times, and a slot that is free takes the next cell of its pack: they are
-    cut into `packs` packs in all, as far as they fill them, so that few slots wait for the last cell. Others have a slot each.
+    A pack of narrow programs has several tiles, whose cells share their draws. Cells of the schedule `plateau` end at
+    different times, and a slot that is free takes the next cell of its pack: such packs are long, so that few slots wait for
+    the last cell.
     """
     made: list[Pack] = []
     groups = by_shape(cells)
+    parts = max(1, -(-packs // max(1, len(groups))))
     for group in groups:
         width = widths[group[0].shape_key]
-        length = width
+        tiles = min(most_tiles(width), max(1, len(group) // (parts * width)))
+        length = width * tiles
         if group[0].settings["schedule"] == "plateau":
-            parts = max(1, -(-packs // len(groups)))
-            length = min(LONGEST_QUEUE * width, max(width, -(-len(group) // parts)))
+            length = min(LONGEST_QUEUE * width, max(length, -(-len(group) // parts)))
         made += [Pack(tuple(group[i : i + length]), width) for i in range(0, len(group), length)]
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 from collections import Counter
@@ -280,16 +281,52 @@ class Study:
 
     @cached_property
     def widths(self) -> dict[str, int]:
-        """Slots of a pack, by shape key: a function of the study alone, so that a resumed run packs as the first did."""
+        """Slots of a pack, by shape key: a function of the study alone, so that a resumed run packs as the first did.
+
+        Raises StudyError where a cell would take more memory than any machine is expected to have.
+        """
         from explorer.training.size import pack_width
 
-        asked = self.resources.cells_per_pack
+        asked, gpu = self.resources.cells_per_pack, self.resources.gpus_per_pack > 0
         counts = Counter(cell.shape_key for cell in self.cells)
+        streams, largest = self._streams_and_largest()
+        for cell in largest.values():
+            self._check_memory(cell, gpu)
         if isinstance(asked, int):
             return dict.fromkeys(counts, asked)
-        gpu = self.resources.gpus_per_pack > 0
-        members = {cell.shape_key: cell for cell in self.cells}
-        return {key: pack_width(members[key].shape, cells, gpu) for key, cells in counts.items()}
+        return {key: pack_width(largest[key], cells, gpu, len(streams[key])) for key, cells in counts.items()}
+
+    def _streams_and_largest(self) -> tuple[dict[str, set[object]], dict[str, Cell]]:
+        """By shape key: the streams of its cells, and a cell with the largest fixed training set."""
+        streams: dict[str, set[object]] = {}
+        largest: dict[str, Cell] = {}
+        for cell in self.cells:
+            known = streams.setdefault(cell.shape_key, set())
+            if cell.stream not in known:
+                known.add(cell.stream)
+                largest[cell.shape_key] = max(largest.get(cell.shape_key, cell), cell, key=fixed_samples)
+        return streams, largest
+
+    def _check_memory(self, cell: Cell, gpu: bool) -> None:
+        from explorer.training.size import CELL_BYTES, too_large
+
+        found = too_large(cell, gpu)
+        if found is None:
+            return
+        needed, limit = (f"{value / 2**30:,.0f} GiB" for value in (found[0], CELL_BYTES))
+        name = "samples" if found[1] else "dimension"
+        place = next((path for value, path in self.values.get(name, []) if value == cell.settings[name]), ("axes",))
+        smaller = "fewer samples" if found[1] else "a smaller dimension, rate or batch, or narrower layers"
+        raise StudyError(
+            f'{self._at(place)}: a cell of architecture "{cell.settings["architecture"]}" at dimension '
+            f"{cell.settings['dimension']} takes about {needed} of memory, expected at most {limit}: {smaller}."
+        )
+
+
+def fixed_samples(cell: Cell) -> float:
+    """How many samples a cell's fixed training set has; 0 where it has none."""
+    samples = float(cell.settings["samples"])
+    return samples if math.isfinite(samples) else 0.0
 
 
 def _bare(value: Value) -> str:

@@ -38,7 +38,7 @@ cells = tuple(
     for threshold in (0.1, 0.5)
 )
 run = PackRun(Pack(cells, 2), compiled=False)
-start = run.parameters["encoder"].clone()
+start = run.tiles[0].parameters["encoder"].clone()
 run.advance(5)
 for i, result in enumerate(run.finish()):
     assert result.steps == 5 and np.isfinite(result.loss)

@@ -30,13 +30,13 @@ def settings(task: Task) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def train(task: Task, cells_per_pack: int = 0) -> Outcome:
+def train(task: Task) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/compiled"
-        return pack(task) if task.device == "cuda" else study(task, folder, cells_per_pack)
+        return pack(task) if task.device == "cuda" else study(task, folder)
 
 
-def study(task: Task, folder: str, cells_per_pack: int) -> Outcome:
+def study(task: Task, folder: str) -> Outcome:
     """The cells as a study into a new store."""
     from explorer.engine import run_study
     from explorer.store import open_store
@@ -46,7 +46,6 @@ def study(task: Task, folder: str, cells_per_pack: int) -> Outcome:
         "name": "peers",
         "axes": {**settings(task), "sparsity": list(task.sparsities), "seed": list(task.seeds)},
         "keep": {"minimizers": True},
-        "resources": {"cells_per_pack": cells_per_pack},
     }
     asked, out = Study(json.dumps(document), "peers"), f"{folder}/store"
     with session(task.workers):
@@ -57,7 +56,7 @@ def study(task: Task, folder: str, cells_per_pack: int) -> Outcome:
     keys = {(row.seed, row.sparsity): row.cell_key for row in rows.itertuples()}
     kept = [_matrices(store.minimizer(keys[cell])) for cell in task.cells]
     finished = [moment.timestamp() for moment in rows.finished_at]
-    return from_completions(kept, begin, finished, cells_per_pack * task.workers)
+    return from_completions(kept, begin, finished, next(iter(asked.widths.values())) * task.workers)
 
 
 def pack(task: Task, compiled: bool = True) -> Outcome:

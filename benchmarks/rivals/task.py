@@ -70,9 +70,12 @@ class Outcome:
 def from_completions(minimizers: list[Minimizer], begin: float, finished: Sequence[float], together: int) -> Outcome:
     """The cost of a cell where cells end one after another: that of those after the first `together`.
 
-    What the first `together`, which are under way at the same time, took beyond it is start-up.
+    What the first `together`, which are under way at the same time, took beyond it is start-up. Where there are no others,
+    all time is training.
     """
     order = sorted(finished)
+    if len(order) <= together:
+        return Outcome(minimizers, order[-1] - begin, len(order), 0.0)
     timed = len(order) - together
     seconds = order[-1] - order[together - 1]
     start_up = order[together - 1] - begin - together * seconds / timed

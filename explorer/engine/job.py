@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -77,11 +78,13 @@ class PackJob:
     def _after(self, message: str, out_of_memory: bool) -> None:
         done = {result.cell.key for result in self.results}
         pack = self.queue.pop(0)
-        pack = Pack(tuple(cell for cell in pack.cells if cell.key not in done), pack.width)
+        pack = replace(pack, cells=tuple(cell for cell in pack.cells if cell.key not in done))
         seconds = self.run.seconds if self.run else 0.0
         self.run = None
         if self.device != "cpu":
             torch.cuda.empty_cache()
+        if not pack.cells:
+            return
         if len(pack.cells) > 1:
             width = max(1, pack.width // 2) if out_of_memory else pack.width
             half = len(pack.cells) // 2

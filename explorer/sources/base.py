@@ -61,6 +61,10 @@ class Source:
         del settings, split
         return np.zeros(1)
 
+    def table_shape(self, settings: Mapping[str, Value], split: Split) -> tuple[int, ...]:
+        """The shape of `table`, for what memory it takes; to be said here where the table itself takes long."""
+        return np.shape(self.table(settings, split))
+
     def latent(self, uniforms: Float[Tensor, "sample width"], table: Tensor) -> Float[Tensor, "sample layer dim"]:
         """Uniforms on (0, 1) to what the cells of one stream share."""
         raise TypeError("a source defines latent()")

@@ -50,6 +50,10 @@ class Dictionary(Source):
             [[float(settings["active"]), signed], (self._columns(settings) * self._scale(settings)).T.ravel()]
         )
 
+    def table_shape(self, settings: Mapping[str, Value], split: Split) -> tuple[int, ...]:
+        del settings, split
+        return (2 + self.atoms * self.dimension,)
+
     def latent(self, uniforms: Float[Tensor, "sample width"], table: Tensor) -> Float[Tensor, "sample 1 dim"]:
         active, value = uniforms.chunk(2, dim=-1)
         centred = 2 * value - 1

@@ -75,6 +75,10 @@ class Gaussian(Source):
         values, axes = self._principal(settings)
         return np.concatenate([nodes, (np.sqrt(values)[:, None] * axes.T).ravel()])
 
+    def table_shape(self, settings: Mapping[str, Value], split: Split) -> tuple[int, ...]:
+        del split
+        return (NODES + (0 if settings["spectrum"] == "isotropic" else self.dimension**2),)
+
     def latent(self, uniforms: Float[Tensor, "sample width"], table: Tensor) -> Float[Tensor, "sample 1 dim"]:
         x = symmetric(uniforms, table[:NODES])
         if table.shape[0] > NODES:

@@ -29,6 +29,7 @@ class _Facts(NamedTuple):
 
     dimension: int
     rows: int
+    test_rows: int
     fingerprint: str
 
 
@@ -36,7 +37,7 @@ class _Facts(NamedTuple):
 def _facts_of(dataset: str, channels: int, patch: int, test_share: float, found: Contents | None) -> _Facts:
     del found  # names the files as they are in the cache
     rows = datasets.matrices(dataset, channels, patch, test_share, scaling="none")
-    return _Facts(rows.train.shape[1], len(rows.train), rows.fingerprint)
+    return _Facts(rows.train.shape[1], len(rows.train), len(rows.test), rows.fingerprint)
 
 
 def _facts(settings: Mapping[str, Value]) -> _Facts:
@@ -111,6 +112,11 @@ class Images(Source):
             # One array for all streams, which is shared and not written.
             warnings.filterwarnings("ignore", message=".*not writable")
             return torch.from_numpy(rows).numpy()
+
+    def table_shape(self, settings: Mapping[str, Value], split: Split) -> tuple[int, ...]:
+        facts, samples = _facts(settings), float(settings["samples"])
+        rows = facts.test_rows if split == "evaluation" else facts.rows if math.isinf(samples) else int(samples)
+        return rows, self.dimension
 
     def latent(self, uniforms: Float[Tensor, "sample 1"], table: Tensor) -> Float[Tensor, "sample 1 dim"]:
         row = (uniforms[:, 0] * table.shape[0]).long().clamp(max=table.shape[0] - 1)

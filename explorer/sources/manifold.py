@@ -79,6 +79,11 @@ class Manifold(Source):
             parts += [phases, self._padded(law.frequencies.T), self._padded((law.bent * height).T)]
         return np.concatenate(parts)
 
+    def table_shape(self, settings: Mapping[str, Value], split: Split) -> tuple[int, ...]:
+        del split
+        d, curved = self.dimension, float(settings["curvature"]) > 0
+        return (NODES + 1 + d * d + (d + 2 * d * d if curved else 0),)
+
     def latent(self, uniforms: Float[Tensor, "sample width"], table: Tensor) -> Float[Tensor, "sample 1 dim"]:
         d = self.dimension
         g, noise = symmetric(uniforms, table[:NODES]).chunk(2, dim=-1)

@@ -79,6 +79,9 @@ class Masked(Source):
     def table(self, settings: Mapping[str, Value], split: Split) -> Float[np.ndarray, "..."]:
         return self.inner.table(settings, split)
 
+    def table_shape(self, settings: Mapping[str, Value], split: Split) -> tuple[int, ...]:
+        return self.inner.table_shape(settings, split)
+
     def latent(self, uniforms: Float[Tensor, "sample width"], table: Tensor) -> Float[Tensor, "sample layer dim"]:
         """The mask's uniforms, then the layers of the inner source."""
         mask, rest = uniforms[:, : self.dimension], uniforms[:, self.dimension :]

@@ -11,14 +11,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.axes import Value
+from explorer.cells import most_tiles
 from explorer.sources.base import Split
 from explorer.training.draws import Purpose, uniforms, words
-from explorer.training.program import Program
-from explorer.training.size import EVALUATION_CHUNK
+from explorer.training.program import EVALUATION_CHUNK, Program
 
 Stream = tuple[tuple[str, Value], ...]
 # Steps of a stream that are drawn together.
-BLOCK = {"cpu": 4, "cuda": 16}
+BLOCK = 4
 
 
 class Data:
@@ -26,18 +26,21 @@ class Data:
 
     def __init__(self, program: Program, device: torch.device) -> None:
         self.program, self.device = program, device
-        self.block = BLOCK[device.type]
         self._tables: dict[tuple[Stream, Split], Tensor] = {}
         self._fixed: dict[Stream, Tensor | None] = {}
         self._buffers: list[Tensor] = []
         self._views: list[Tensor] = []
         self._rows: dict[tuple[Stream, int], int] = {}
         self._index: dict[bytes, Tensor] = {}
+        self._streams: Sequence[Stream] = ()
+        self._blocks = self._first = np.zeros(0, dtype=np.int64)
+        self._chunks: dict[int, list[Tensor]] = {}
 
     def forget(self, streams: Iterable[Stream]) -> None:
         """Keep nothing but what belongs to these streams."""
         kept = set(streams)
         self._tables = {key: table for key, table in self._tables.items() if key[0] in kept}
+        self._streams = ()
         self._fixed = {stream: chosen for stream, chosen in self._fixed.items() if stream in kept}
 
     def training(
@@ -47,20 +50,26 @@ class Data:
 
         There are always as many rows as slots could need, so that programs see one shape.
         """
-        wanted = list(zip(streams, (steps // self.block).tolist(), strict=True))
-        if any(key not in self._rows for key in wanted):
-            self._fill(list(dict.fromkeys(wanted)), len(streams))
-        rows = np.array([self._rows[key] for key in wanted]) * self.block + steps % self.block
+        blocks, within = np.divmod(steps, BLOCK)
+        if streams is not self._streams or not np.array_equal(blocks, self._blocks):
+            wanted = list(zip(streams, blocks.tolist(), strict=True))
+            if any(key not in self._rows for key in wanted):
+                self._fill(list(dict.fromkeys(wanted)))
+            self._streams, self._blocks = streams, blocks
+            self._first = np.array([self._rows[key] for key in wanted]) * BLOCK
+            self._index.clear()
+        rows = self._first + within
         name = rows.tobytes()
         if name not in self._index:
             self._index[name] = torch.from_numpy(rows).to(self.device)
         latents, noises = self._views
         return latents, noises, self._index[name]
 
-    def _fill(self, wanted: Sequence[tuple[Stream, int]], slots: int) -> None:
+    def _fill(self, wanted: Sequence[tuple[Stream, int]]) -> None:
         """Draw the blocks that are not there, in place of such as are not wanted any more."""
         self._rows = {key: row for key, row in self._rows.items() if key in wanted}
-        self._index.clear()
+        width = self.program.width
+        slots = width * most_tiles(width)
         free = iter(sorted(set(range(slots)) - set(self._rows.values())))
         for key in wanted:
             if key in self._rows:
@@ -75,22 +84,30 @@ class Data:
 
     def _drawn_block(self, stream: Stream, block: int) -> tuple[Tensor, Tensor]:
         """Latents and noises of the steps of a block, (step, sample, …)."""
-        batch, steps = self.program.batch, range(block * self.block, (block + 1) * self.block)
-        noises = torch.stack([self.noise(stream, "noise", step, batch) for step in steps])
+        batch, steps = self.program.batch, range(block * BLOCK, (block + 1) * BLOCK)
+        noises = self.noise(stream, "noise", steps, batch)
         if self._training_set(stream) is not None:
             return torch.stack([self.latent(stream, "training", step, batch) for step in steps]), noises
         table = self._table(stream, "training")
         drawn = self._words(stream, "training", steps, batch * self.program.source.width)
-        latents = self.program.latent(self.block * batch, table, compiled=True)(drawn.reshape(-1), table)
-        return latents.unflatten(0, (self.block, batch)), noises
+        latents = self.program.latent(BLOCK * batch, table, compiled=True)(drawn.reshape(-1), table)
+        return latents.unflatten(0, (BLOCK, batch)), noises
 
     def chunk(
         self, streams: Sequence[Stream], purpose: Purpose, index: int, samples: int, split: Split = "training"
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `training`, for a chunk of an evaluation; one row a distinct stream."""
+        """As `training`, for a chunk of an evaluation."""
         rows = {stream: i for i, stream in enumerate(dict.fromkeys(streams))}
-        latents = torch.stack([self.latent(stream, purpose, index, samples, split) for stream in rows])
-        noises = torch.stack([self.noise(stream, "evaluation noise", index, samples) for stream in rows])
+        drawn = [
+            (self.latent(s, purpose, index, samples, split), self.noise(s, "evaluation noise", [index], samples)[0])
+            for s in rows
+        ]
+        if samples not in self._chunks:
+            self._chunks[samples] = [torch.zeros(len(streams), *v.shape, device=self.device) for v in drawn[0]]
+        latents, noises = self._chunks[samples]
+        for i, (latent, noise) in enumerate(drawn):
+            latents[i].copy_(latent)
+            noises[i].copy_(noise)
         return latents, noises, torch.tensor([rows[stream] for stream in streams], device=self.device)
 
     def latent(
@@ -103,14 +120,18 @@ class Data:
             return fixed[(order * len(fixed)).long()]
         table = self._table(stream, split)
         drawn = self._words(stream, purpose, [step], samples * self.program.source.width)
-        return self.program.latent(samples, table)(drawn.reshape(-1), table)
+        compiled = samples == EVALUATION_CHUNK and self.program.compiled_evaluation
+        return self.program.latent(samples, table, compiled)(drawn.reshape(-1), table)
 
-    def noise(self, stream: Stream, purpose: Purpose, step: int, samples: int) -> Float[Tensor, "sample noise"]:
-        """The uniforms that the model itself needs."""
+    def noise(
+        self, stream: Stream, purpose: Purpose, steps: Sequence[int], samples: int
+    ) -> Float[Tensor, "step sample noise"]:
+        """The uniforms that the model itself needs at some steps."""
         width = self.program.model.noise_width
         if width == 0:
-            return torch.zeros(samples, 0, device=self.device)
-        return uniforms(self._words(stream, purpose, [step], samples * width), width)
+            return torch.zeros(len(steps), samples, 0, device=self.device)
+        drawn = self._words(stream, purpose, steps, samples * width)
+        return uniforms(drawn.reshape(-1), width).unflatten(0, (len(steps), samples))
 
     def _words(self, stream: Stream, purpose: Purpose, steps: Sequence[int], count: int) -> Tensor:
         return words([int(dict(stream)["seed"])] * len(steps), purpose, steps, count, self.device)

@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.func import stack_module_state
 
-from explorer.architectures import Architecture
 from explorer.cells import Cell, Pack
-from explorer.training.data import Data
+from explorer.training.data import Data, Stream
 from explorer.training.evaluation import Evaluation, Seen
-from explorer.training.optimizers import Parameters, initial_moments
+from explorer.training.optimizers import Parameters
 from explorer.training.program import compiler_available, program
 from explorer.training.result import CellResult, Status
 from explorer.training.schedules import factors
 from explorer.training.stopping import Plateau, look_every
+from explorer.training.tile import Tile
 
 CURVE_POINTS = 100
 DIVERGED_ABOVE = 1e3
@@ -49,6 +47,8 @@ class _Slot:
 class PackRun:
     """One pack in training: as many cells at a time as it has slots, the others as slots become free.
 
+    Its slots are tiles of the program's width, which take turns at every step and share its draws.
+
     Slots without a cell of their own go on with another's; what they learn is thrown away. A cell whose loss stops being
     finite (or passes 1e3) touches no other. A cell's result does not depend on the slot, on its neighbours or on when
     it began.
@@ -64,50 +64,24 @@ class PackRun:
         self.steps = int(shape["steps"])
         self.schedule = str(shape["schedule"])
         self.every = look_every(self.steps) if self.schedule == "plateau" else -(-self.steps // CURVE_POINTS)
-        self._waiting = deque(pack.cells)
+        self.data = Data(self.program, self.device)
+        self._streams: list[Stream] = []
         self._results: list[CellResult] = []
         self._done: list[_Slot] = []
-        self.data = Data(self.program, self.device)
-        self._slots: list[_Slot | None] = [None] * pack.width
-        first = [self._start(pack.cells[min(i, len(pack.cells) - 1)]) for i in range(pack.width)]
-        parameters, buffers = stack_module_state(first)  # type: ignore[arg-type]
-        self.parameters = {k: v.detach().contiguous().to(self.device) for k, v in parameters.items()}
-        self.buffers = {k: v.detach().contiguous().to(self.device) for k, v in buffers.items()}
-        self.moments = initial_moments(str(shape["optimizer"]), self.parameters)
-        self.loss_sum = torch.zeros(pack.width, device=self.device)
-        self._shown = [self._waiting[min(i, len(self._waiting) - 1)] for i in range(pack.width)]
-        for i in range(min(pack.width, len(self._waiting))):
+        self._waiting = deque(pack.cells)
+        first = [pack.cells[min(i, len(pack.cells) - 1)] for i in range(pack.slots)]
+        self.tiles = [
+            Tile(self.program, first[i : i + pack.width], self.device) for i in range(0, pack.slots, pack.width)
+        ]
+        self._slots: list[_Slot | None] = [None] * pack.slots
+        for i in range(min(pack.slots, len(pack.cells))):
             self._slots[i] = self._slot(self._waiting.popleft())
-        self._set_knobs()
-        if self.device.type == "cuda":
-            from torch._dynamo import mark_static_address
-
-            for value in self._state.values():
-                mark_static_address(value)
-
-    def _start(self, cell: Cell) -> Architecture:
-        model = self.program.build()
-        generator = torch.Generator().manual_seed(int(cell.settings["seed"]))
-        model.prepare(cell.settings)
-        model.initialise(str(cell.settings["init"]), generator)
-        return model
 
     def _slot(self, cell: Cell) -> _Slot:
-        plateau = Plateau(self.steps, float(cell.settings["tolerance"])) if self.schedule == "plateau" else None
-        return _Slot(cell, plateau)
-
-    @property
-    def _state(self) -> dict[str, Tensor]:
-        """Everything that is a slot's own, by name."""
-        return {**self.parameters, **self.buffers, **self.moments, "loss_sum": self.loss_sum}
-
-    def _knobs_of(self, cells: Sequence[Cell]) -> dict[str, Tensor]:
-        known = [name for name in self.program.knobs if name in cells[0].knobs]
-        return {name: torch.tensor([cell.knobs[name] for cell in cells], device=self.device) for name in known}
-
-    def _set_knobs(self) -> None:
-        self.knobs = self._knobs_of(self._shown)
-        self._rates = np.array([float(cell.settings["learning_rate"]) for cell in self._shown])
+        if self.schedule != "plateau":
+            return _Slot(cell, None)
+        tolerance, rate = (float(cell.settings[name]) for name in ("tolerance", "learning_rate"))
+        return _Slot(cell, Plateau(self.steps, tolerance, rate))
 
     @property
     def _active(self) -> list[tuple[int, _Slot]]:
@@ -174,7 +148,7 @@ class PackRun:
         return min(self.every - slot.done % self.every, end - slot.done) or self.every
 
     def _train(self, steps: int) -> None:
-        """This many steps of every slot."""
+        """This many steps of every slot of the tiles that have a cell in training."""
         first = next(slot for _, slot in self._active)
         slots = [slot or first for slot in self._slots]
         step = np.array([slot.done for slot in slots])[None, :] + np.arange(steps)[:, None]
@@ -182,51 +156,55 @@ class PackRun:
             factor = np.stack([s.plateau.factors(step[:, i]) for i, s in enumerate(slots) if s.plateau], axis=1)
         else:
             factor = factors(self.schedule, step, self.steps)
-        numbers = self.program.optimizer.controls(self._rates * factor, step + 1.0)
+        rates = np.concatenate([tile.rates for tile in self.tiles])
+        numbers = self.program.optimizer.controls(rates * factor, step + 1.0)
         ordered = [step / self.steps, *(numbers[name] for name in self.program.optimizer.numbers)]
-        controls = torch.from_numpy(np.stack(ordered, axis=1).astype(np.float32)).to(self.device)
+        width = self.pack.width
+        by_tile = np.stack(ordered, axis=1).reshape(steps, len(ordered), -1, width).swapaxes(1, 2)
+        controls = torch.from_numpy(np.ascontiguousarray(by_tile, dtype=np.float32)).to(self.device)
         streams = [slot.cell.stream for slot in slots]
+        if streams != self._streams:
+            self._streams = streams
+        at_work = [t for t in range(len(self.tiles)) if any(self._slots[t * width : (t + 1) * width])]
         for k in range(steps):
-            drawn = self.data.training(streams, step[k])
-            self.parameters, self.moments, self.loss_sum = self.program.step(
-                self.parameters, self.buffers, self.moments, *drawn, self.knobs, controls[k], self.loss_sum
-            )
+            latents, noises, row = self.data.training(self._streams, step[k])
+            for t in at_work:
+                self.tiles[t].step(latents, noises, row[t * width : (t + 1) * width], controls[k, t])
 
     def _look(self, slots: Sequence[tuple[int, _Slot]]) -> None:
         """Note the losses since the last look; let go of cells that are done, and start others in their place."""
         if not slots:
             return
-        sums = self.loss_sum.cpu().numpy()
+        sums = np.concatenate([tile.loss_sum.cpu().numpy() for tile in self.tiles])
         for i, slot in slots:
             since = slot.done - (slot.curve[-1][0] if slot.curve else 0)
             slot.curve.append((slot.done, float(sums[i] / since)))
             if slot.plateau is not None:
                 slot.plateau.look(slot.done, [loss for _, loss in slot.curve])
             if self._over(slot) or slot.diverged:
-                slot.weights = {k: v[i].clone() for k, v in {**self.parameters, **self.buffers}.items()}
+                slot.weights = self.tiles[i // self.pack.width].weights_of(i % self.pack.width)
                 self._done.append(slot)
                 self._slots[i] = None
-        self.loss_sum[torch.tensor([i for i, _ in slots], device=self.device)] = 0.0
-        if len(self._done) >= self.pack.width:
+            self.tiles[i // self.pack.width].loss_sum[i % self.pack.width] = 0.0
+        while len(self._done) >= self.pack.width:
             self._evaluate(self._done[: self.pack.width])
         free = self._slots.count(None)
-        if self._waiting and free >= max(1, min(REFILL_AT * self.pack.width, len(self._waiting))):
+        if self._waiting and free >= max(1, min(REFILL_AT * len(self._slots), len(self._waiting))):
             self._refill()
 
     def _refill(self) -> None:
+        width, cells = self.pack.width, dict[int, Cell]()
         for i in (i for i, slot in enumerate(self._slots) if slot is None):
             if not self._waiting:
                 break
-            cell = self._waiting.popleft()
-            self._slots[i], self._shown[i] = self._slot(cell), cell
-            model = self._start(cell)
-            for values in (dict(model.named_parameters()), dict(model.named_buffers())):
-                for name, value in values.items():
-                    self._state[name][i].copy_(value.detach())
-            for moment in (*self.moments.values(), self.loss_sum):
-                moment[i].zero_()
-        self._set_knobs()
-        self.data.forget(cell.stream for cell in (*self._shown, *(slot.cell for slot in self._done)))
+            cells[i] = self._waiting.popleft()
+            self._slots[i] = self._slot(cells[i])
+        for t, tile in enumerate(self.tiles):
+            here = {i % width: cell for i, cell in cells.items() if i // width == t}
+            if here:
+                tile.begin(here)
+        shown = (cell for tile in self.tiles for cell in tile.cells)
+        self.data.forget(cell.stream for cell in (*shown, *(slot.cell for slot in self._done)))
 
     def _evaluate(self, slots: Sequence[_Slot]) -> None:
         """Evaluate cells that are done, at most as many as there are slots, and let go of them."""
@@ -234,7 +212,8 @@ class PackRun:
         padded = [*slots, *[slots[0]] * (self.pack.width - len(slots))]
         weights = {name: torch.stack([slot.weights[name] for slot in padded]) for name in slots[0].weights}
         cells = [slot.cell for slot in padded]
-        seen = Evaluation(self.program, self.data, cells, weights, self._knobs_of(cells)).results(len(slots))
+        knobs = self.program.knobs_of(cells, self.device)
+        seen = Evaluation(self.program, self.data, cells, weights, knobs).results(len(slots))
         share = (time.perf_counter() - begin) / len(slots)
         for slot, found in zip(slots, seen, strict=True):
             self._results.append(self._result(slot, found, slot.seconds + share))

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch.func import functional_call, grad_and_value, jacrev, vmap
 
 from explorer.architectures import Architecture, architectures
 from explorer.axes import Axis, Value
+from explorer.cells import Cell
 from explorer.objectives import DISTORTIONS
 from explorer.settings import axes_of
 from explorer.sources import Source, sources
@@ -28,6 +29,10 @@ from explorer.training.quantise import quantised
 # What a cell's evaluation shows to observables: this many samples, and the code's Jacobian at the first of them.
 PROBE_SAMPLES = 2048
 JACOBIANS = 64
+# Evaluating this many samples or more is worth a compilation.
+COMPILED_FROM = 8192
+# Samples that are evaluated together, from random words of their own.
+EVALUATION_CHUNK = 512
 
 Shape = tuple[tuple[str, Value], ...]
 
@@ -56,14 +61,14 @@ def compilations() -> int:
     return counters["stats"]["unique_graphs"]
 
 
-def _compiled(function: Callable[..., Any], device: str) -> Callable[..., Any]:
+def _compiled(function: Callable[..., Any], device: str, graphs: bool = True) -> Callable[..., Any]:
     """A function compiled for the one set of shapes it is called with; another set is an error, not a recompilation.
 
     Without guards, which would be checked at every step: a program's shapes are part of its name.
     """
     code = function.__code__.replace(co_name=f"{function.__name__}_{next(_NUMBERS)}")
     own = types.FunctionType(code, function.__globals__, code.co_name, None, function.__closure__)
-    options = {**_OPTIONS[device], "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+    options = {**(_OPTIONS[device] if graphs else {}), "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
     return torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
 
@@ -99,7 +104,7 @@ def _latent_program(
         return law.latent(uniforms(bits, law.width), table)
 
     del samples, nodes  # they name the shapes
-    return _compiled(latent, device) if compiled else latent
+    return _compiled(latent, device, graphs=False) if compiled else latent
 
 
 class _Call(nn.Module):
@@ -131,6 +136,20 @@ class Program:
         self.width, self.device, self.compiled = width, device, compiled
         keep_freed_memory()
         self.step = self._step()
+        self.compiled_evaluation = compiled and int(shape["evaluation_samples"]) >= COMPILED_FROM
+        self._summed = _compiled(self._sums(), device, graphs=False) if self.compiled_evaluation else self._sums()
+
+    def start(self, cell: Cell) -> Architecture:
+        """A cell's model where its training begins."""
+        model = self.build()
+        model.prepare(cell.settings)
+        model.initialise(str(cell.settings["init"]), torch.Generator().manual_seed(int(cell.settings["seed"])))
+        return model
+
+    def knobs_of(self, cells: Sequence[Cell], device: torch.device) -> dict[str, Tensor]:
+        """The knobs that the cells have, one entry a cell."""
+        known = [name for name in self.knobs if name in cells[0].knobs]
+        return {name: torch.tensor([cell.knobs[name] for cell in cells], device=device) for name in known}
 
     def latent(self, samples: int, table: Tensor, compiled: bool = False) -> Callable[[Tensor, Tensor], Tensor]:
         """The latent draws of this many samples from such a table."""
@@ -197,6 +216,19 @@ class Program:
         # CUDA graphs replay addresses; on a CPU new tensors cost nothing, and inductor fails on some in-place programs.
         chosen = in_place if self.device == "cuda" else step
         return _compiled(chosen, self.device) if self.compiled else chosen
+
+    def summed_losses(self, samples: int) -> Callable[..., Tensor]:
+        """The losses of every cell on so many samples, summed, and their squares: (2, cell), from what `losses` takes."""
+        return self._summed if samples == EVALUATION_CHUNK else self._sums()
+
+    def _sums(self) -> Callable[..., Tensor]:
+        def summed(
+            weights: Parameters, latents: Tensor, noises: Tensor, row: Tensor, knobs: dict[str, Tensor]
+        ) -> Tensor:
+            losses = self.losses(weights, latents, noises, row, knobs).double()
+            return torch.stack([losses.sum(dim=1), losses.square().sum(dim=1)])
+
+        return summed
 
     def losses(
         self, weights: Parameters, latents: Tensor, noises: Tensor, row: Tensor, knobs: dict[str, Tensor]

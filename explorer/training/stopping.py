@@ -9,8 +9,10 @@ import numpy as np
 
 # Steps between two looks at a cell, at most; fewer where the budget is short.
 LONGEST_LOOK = 50
-# A cell is trained at its peak rate for at least this many steps; what both numbers cost: docs/decisions/0008-speed.md
-SHORTEST = 400
+# A cell is trained at its peak rate for at least so many steps, and until they, times the rate, come to so much: with Adam a
+# weight moves by about the rate a step, and a slow training that has not begun to move looks settled: docs/decisions/0008-speed.md
+SHORTEST = 200
+SHORTEST_TRAVEL = 8.0
 COOLDOWN = 1.0
 
 
@@ -41,6 +43,7 @@ class Plateau:
 
     steps: int
     tolerance: float
+    rate: float
     descent: tuple[int, int] | None = None
     converged: bool = False
 
@@ -55,7 +58,8 @@ class Plateau:
             return
         every = look_every(self.steps)
         length = -(-round(COOLDOWN * done) // every) * every
-        self.converged = done >= SHORTEST and settled(losses, self.tolerance)
+        begun = done >= SHORTEST and done * self.rate >= SHORTEST_TRAVEL
+        self.converged = begun and settled(losses, self.tolerance)
         if self.converged or done + length + every > self.steps:
             self.descent = done, min(self.steps, done + max(every, length))
             self.converged = self.converged and done + length <= self.steps

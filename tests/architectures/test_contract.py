@@ -117,7 +117,11 @@ def test_seeds_start_differently_and_one_seed_always_alike(case):
     starts = []
     for seed in (0, 0, 1):
         run = PackRun(Pack((cell(**case, seed=seed),), 1), compiled=False)
-        starts.append(torch.cat([value.flatten() for value in (*run.parameters.values(), *run.buffers.values())]))
+        starts.append(
+            torch.cat(
+                [value.flatten() for value in (*run.tiles[0].parameters.values(), *run.tiles[0].buffers.values())]
+            )
+        )
     assert torch.equal(starts[0], starts[1])
     assert case.get("init", "random") != "random" or not torch.equal(starts[0], starts[2])
 
@@ -131,9 +135,9 @@ def test_start_draws_from_its_own_generator_alone(case):
 def test_trained_parameters_lie_on_the_constraint_set(case):
     run = PackRun(Pack((cell(**case),), 1), compiled=False)
     run.advance(5)
-    constrained = torch.func.vmap(run.program.model.constrain)(run.parameters)
+    constrained = torch.func.vmap(run.program.model.constrain)(run.tiles[0].parameters)
     for key, value in constrained.items():
-        torch.testing.assert_close(value, run.parameters[key], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(value, run.tiles[0].parameters[key], atol=1e-5, rtol=1e-5)
 
 
 def test_observables_of_the_row_lie_in_their_ranges(case):

@@ -52,9 +52,7 @@ def cell(init="random", seed=0, architecture="fragile", **settings) -> Cell:
 def run(cells, tmp_path, width=None):
     store = tmp_path / "store"
     StoreWriter(str(store)).create()
-    job = PackJob(
-        Pack(tuple(cells), width or len(cells)), str(store), Keep(curves=True)
-    )
+    job = PackJob(Pack(tuple(cells), width or len(cells)), str(store), Keep(curves=True))
     for _ in range(200):
         job.advance(0.05)
         if job.published:

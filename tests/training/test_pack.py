@@ -54,7 +54,7 @@ def test_initialisation_and_draws_are_bit_equal_at_any_width():
     starts, latents = [], []
     for width in (1, 3, 8):
         run = PackRun(Pack((ours,), width), compiled=False)
-        starts.append({name: value[0] for name, value in run.parameters.items()})
+        starts.append({name: value[0] for name, value in run.tiles[0].parameters.items()})
         latents.append(run.data.latent(ours.stream, "training", 5, run.program.batch))
     for start, latent in zip(starts[1:], latents[1:], strict=True):
         assert all(torch.equal(start[name], starts[0][name]) for name in start)
@@ -87,7 +87,7 @@ def test_a_diverging_cell_harms_no_neighbour():
 def plain_pytorch(ours: Cell) -> float:
     """The same cell by an ordinary loop: one module, autograd, torch.optim."""
     run = PackRun(Pack((ours,), 1), compiled=False)
-    model = run._start(ours)
+    model = run.program.start(ours)
     knobs = {k: torch.tensor(v) for k, v in ours.knobs.items()}
     inner = {k: knobs[k] for k in ("surrogate_width",) if k in knobs}
     source = run.program.source

@@ -53,7 +53,7 @@ def test_a_refitted_decoder_is_not_refitted_when_it_is_tied():
 
 def test_the_noisy_gradient_is_that_of_the_mean_over_noise():
     run = PackRun(Pack((cell(surrogate="noisy", surrogate_width=0.5),), 1), compiled=False)
-    model = run._start(run.pack.cells[0])
+    model = run.program.start(run.pack.cells[0])
     x = torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
     exact = model.requires_grad_(False).objective(x, None, torch.tensor(0.0), surrogate_width=torch.tensor(0.5))
     u = x @ model.encoder.T
@@ -66,7 +66,7 @@ def test_the_noisy_gradient_is_that_of_the_mean_over_noise():
 def test_annealing_ends_at_the_sign():
     model = (
         PackRun(Pack((cell(surrogate="annealed"),), 1), compiled=False)
-        ._start(cell(surrogate="annealed"))
+        .program.start(cell(surrogate="annealed"))
         .requires_grad_(False)
     )
     x = torch.randn(64, 16, generator=torch.Generator().manual_seed(0))

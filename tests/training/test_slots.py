@@ -36,13 +36,14 @@ def row(result):
     return result.cell.key, result.status, result.steps, result.loss, result.loss_se, result.curve, arrays
 
 
+@pytest.mark.parametrize("width", [1, 3, 8])
 @pytest.mark.parametrize("settings", [{}, {"schedule": "plateau", "steps": 600, "tolerance": 0.05}])
-def test_a_row_does_not_depend_on_when_its_cell_began(settings):
+def test_a_row_depends_neither_on_its_tile_nor_on_when_its_cell_began(settings, width):
     cells = waiting(**settings)
-    together = train(cells, width=3)
+    together = train(cells, width)
     assert [result.cell for result in together] == cells
     for result in together[::3]:
-        assert row(train([result.cell], width=3)[0]) == row(result)
+        assert row(train([result.cell], width)[0]) == row(result)
 
 
 def test_nothing_is_compiled_again_over_a_whole_study():
@@ -81,17 +82,17 @@ def test_a_diverged_cell_leaves_its_slot_to_the_next():
     linear = {"activation": "identity", "optimizer": "sgd", "steps": 300}
     wild = [cell(learning_rate=1e6, sparsity=0.9 - seed / 10, seed=seed, **linear) for seed in range(4)]
     calm = cell(learning_rate=0.01, **linear)
-    run = PackRun(Pack((*wild, calm), 4), compiled=False)
+    run = PackRun(Pack((*wild, calm), 1), compiled=False)
     results = run.train()
     assert [result.status for result in results[:4]] == ["diverged"] * 4
     assert all(result.steps < 50 for result in results[:4])
     assert results[4].loss is not None
-    assert row(train([calm], width=4, compiled=False)[0])[1:] == row(results[4])[1:]
+    assert row(train([calm], width=1, compiled=False)[0])[1:] == row(results[4])[1:]
 
 
 def test_cells_of_the_plateau_end_when_they_have_converged_and_not_after_their_budget():
     common = {"schedule": "plateau", "steps": 5000, "batch": 128, "tolerance": 0.02}
-    slow = cell(learning_rate=0.001, sparsity=1.0, **common)
+    slow = cell(learning_rate=0.008, sparsity=1.0, **common)
     results = train([*waiting(**common), slow], width=9, compiled=False)
     assert max(results, key=lambda result: result.steps).cell == slow
     assert {result.status for result in results} == {"converged"}
@@ -107,7 +108,7 @@ def test_a_budget_that_is_too_short_is_used_to_its_end():
 
 
 def test_the_rate_is_at_its_peak_until_the_loss_has_settled_and_then_goes_down_to_zero():
-    plateau = Plateau(steps=3000, tolerance=0.01)
+    plateau = Plateau(steps=3000, tolerance=0.01, rate=0.02)
     every = look_every(3000)
     losses = [1.0 / (1 + 0.01 * i) for i in range(10)]  # falls all the time
     plateau.look(10 * every, losses)
@@ -119,6 +120,14 @@ def test_the_rate_is_at_its_peak_until_the_loss_has_settled_and_then_goes_down_t
     assert plateau.descent == (600, 1200)
     assert plateau.end == 1200
     assert plateau.factors(np.array([600, 900, 1199, 1200])).tolist() == pytest.approx([1, 0.5, 1 / 600, 0])
+
+
+def test_a_slow_rate_is_given_time_to_begin():
+    plateau = Plateau(steps=20_000, tolerance=0.01, rate=0.002)
+    plateau.look(3000, [0.5] * 60)
+    assert plateau.descent is None
+    plateau.look(4000, [0.5] * 80)
+    assert plateau.descent == (4000, 8000)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +165,9 @@ def test_the_step_of_a_gpu_works_in_place_and_says_the_same():
     ends = []
     for device in ("cpu", "cuda"):
         run = PackRun(Pack((ours,), 2), compiled=False)
-        run.program = program(shape, 2, device, False)
-        first = dict(run.parameters)
+        run.tiles[0].program = program(shape, 2, device, False)
+        first = dict(run.tiles[0].parameters)
         run.advance(5)
-        assert (run.parameters["encoder"] is first["encoder"]) == (device == "cuda")
-        ends.append(run.parameters)
+        assert (run.tiles[0].parameters["encoder"] is first["encoder"]) == (device == "cuda")
+        ends.append(run.tiles[0].parameters)
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
