@@ -121,6 +121,7 @@ class PackJob:
                 time.sleep(wait)
             else:
                 self._published.update(result.cell.key for result in results)
+                self.results = [_counted(r) if r.cell.key in self._published else r for r in self.results]
                 return
 
     @property
@@ -144,6 +145,11 @@ class PackJob:
 
 def _repacked(cells: tuple[Cell, ...], width: int) -> list[Pack]:
     return [Pack(cells[i : i + width], width) for i in range(0, len(cells), width)]
+
+
+def _counted(result: CellResult) -> CellResult:
+    """A published result without what takes memory."""
+    return replace(result, probe=None, minimizer=None, curve=())
 
 
 def _failed(cell: Cell, message: str, seconds: float) -> CellResult:

@@ -13,8 +13,8 @@ import torch
 from explorer.cells import Cell, Pack, make_packs
 from explorer.errors import StoreError
 from explorer.store import open_store
-from explorer.study import Study
-from explorer.training.size import parameters
+from explorer.study import Study, fixed_samples
+from explorer.training.size import PROCESS_BYTES, parameters, process_bytes
 
 # A step's multiply-adds per sample and weight of a matrix: one forward, two backward, two operations each, less the first
 # layer's gradient by x. Of a convolution, which uses a weight at many places, this is too few.
@@ -44,6 +44,18 @@ class Plan:
     def slots(self) -> int:
         """Pack slots, padding included."""
         return sum(max(pack.width, len(pack.cells)) for pack in self.packs)
+
+    @property
+    def bytes_per_pack(self) -> int:
+        """The memory to set aside for a process that trains any of these packs."""
+        if self.study.resources.gpus_per_pack:
+            return PROCESS_BYTES
+        largest: dict[tuple[str, int, int], int] = {}
+        for pack in self.packs:
+            kind = pack.cells[0].shape_key, pack.width, pack.slots
+            largest[kind] = max(largest.get(kind, 1), len({cell.stream for cell in pack.cells}))
+        cells = {cell.shape_key: cell for cell in sorted(self.missing, key=fixed_samples)}
+        return max((process_bytes(cells[key], w, slots // w, n) for (key, w, slots), n in largest.items()), default=0)
 
     def packs_for(self, processors: float) -> tuple[Pack, ...]:
         """What is missing as packs, for a cluster with this many processors."""

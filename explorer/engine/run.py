@@ -157,6 +157,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
             message += f"; using {largest:g}"
         log.warning(message)
         print(message, file=sys.stderr)
+    memory = _memory(plan, address)
     packs = plan.packs_for(cluster.total("CPU"))
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
@@ -174,7 +175,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
     try:
         with _quiet_ray():
             tuner = tune.Tuner(
-                tune.with_resources(trainable, {"cpu": cpus, "gpu": float(resources.gpus_per_pack)}),
+                tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus, "memory": memory}),
                 param_space={"pack": tune.grid_search(list(range(len(packs))))},
                 tune_config=tune.TuneConfig(reuse_actors=True),
                 run_config=tune.RunConfig(
@@ -190,6 +191,19 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
         _publish_dead_packs(plan, packs, results, progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _memory(plan: Plan, address: str | None) -> float:
+    """What Ray sets aside for a pack, so that no more packs are trained at a time than memory holds."""
+    needed, largest = float(plan.bytes_per_pack), cluster.largest_node("memory")
+    if needed > largest:
+        message = (
+            f"a pack takes up to {needed / 2**30:.1f} GiB of memory, and the largest node has {largest / 2**30:.1f} GiB"
+        )
+        if address is None:
+            raise EngineError(f"{message}; expected fewer cells_per_pack or samples, or a smaller dimension or batch.")
+        print(f"{message}; waiting for a larger one", file=sys.stderr)
+    return needed
 
 
 def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progress: RunProgress) -> None:

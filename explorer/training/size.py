@@ -36,10 +36,10 @@ BUDGET_BYTES = {"cpu": 512 * 2**20, "gpu": 8 * 2**30}
 EVALUATION_BYTES = {"cpu": 64 * 2**20, "gpu": 2 * 2**30}
 # A study with a cell that takes more than this is refused, wherever it would run.
 CELL_BYTES = 64 * 2**30
-# A process with everything imported and compiled; and what glibc holds at most beside tensors in use, as parts of what is freed
-# are too small for what comes next: benchmarks/results/memory.md
+# A process with everything imported and compiled; and how many times the tensors in use glibc holds, as parts of what is freed
+# are too small for what comes next: 2.7 at most in benchmarks/results/memory.md
 PROCESS_BYTES = 512 * 2**20
-RESIDENT = 2.0
+RESIDENT = 3.0
 FLOAT_BYTES = 4
 # A rough estimate this many times below a limit is below it surely.
 SURELY = 1.5

@@ -36,7 +36,7 @@ def test_random_signs_give_the_exact_penalty_in_expectation(hidden):
     x = torch.randn(1, 10, generator=torch.Generator().manual_seed(1)).expand(20000, 10)
     exact, estimate = (start(hidden, "tanh", jacobian) for jacobian in ("exact", "hutchinson"))
     expected = exact.squared_jacobian(exact.preactivations(x[:1]), torch.zeros(1, 0))
-    found = estimate.squared_jacobian(estimate.preactivations(x), uniforms(words(0, "noise", 0, 60000), 3))
+    found = estimate.squared_jacobian(estimate.preactivations(x), uniforms(words([0], "noise", [0], 60000)[0], 3))
     assert found.std() > 0
     assert found.mean().item() == pytest.approx(expected.item(), abs=4 * found.std().item() / 20000**0.5)
 

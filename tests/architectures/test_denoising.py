@@ -51,7 +51,7 @@ def test_under_gaussian_corruption_the_filter_is_that_of_the_covariance_and_the_
 
 
 def test_the_corruption_has_the_level_that_it_says():
-    x, noise = torch.ones(4000, 8), uniforms(words(0, "noise", 0, 32000), 8)
+    x, noise = torch.ones(4000, 8), uniforms(words([0], "noise", [0], 32000)[0], 8)
     gaussian = architectures["denoising"](8, 2).corrupted(x, noise, torch.tensor(0.7))
     assert float((gaussian - x).mean()) == pytest.approx(0, abs=0.02)
     assert float((gaussian - x).std()) == pytest.approx(0.7, rel=0.02)
