@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from explorer.cells import Cell, Pack
-from explorer.training.data import Data, Stream
+from explorer.training.data import BLOCK, Data, Stream
 from explorer.training.evaluation import Evaluation, Seen
 from explorer.training.optimizers import Parameters
 from explorer.training.program import compiler_available, program
@@ -166,10 +166,14 @@ class PackRun:
         if streams != self._streams:
             self._streams = streams
         at_work = [t for t in range(len(self.tiles)) if any(self._slots[t * width : (t + 1) * width])]
-        for k in range(steps):
-            latents, noises, row = self.data.training(self._streams, step[k])
+        k = 0
+        while k < steps:  # a tile stays in the cache while all slots read the same blocks of draws
+            ahead = min(steps - k, int((BLOCK - step[k] % BLOCK).min()))
+            drawn = [self.data.training(self._streams, step[j]) for j in range(k, k + ahead)]
             for t in at_work:
-                self.tiles[t].step(latents, noises, row[t * width : (t + 1) * width], controls[k, t])
+                for j, (latents, noises, row) in enumerate(drawn, start=k):
+                    self.tiles[t].step(latents, noises, row[t * width : (t + 1) * width], controls[j, t])
+            k += ahead
 
     def _look(self, slots: Sequence[tuple[int, _Slot]]) -> None:
         """Note the losses since the last look; let go of cells that are done, and start others in their place."""
