@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from explorer.errors import ExplorerError
+from explorer.table_text import table_text
 
 BAD_INPUT, SOME_FAILED, INTERRUPTED = 2, 3, 130
 
@@ -71,39 +70,6 @@ def one_blas_thread() -> None:
     """Unless the user has chosen, and before NumPy is imported: the fits multiply small matrices, which threads slow down."""
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
-
-def table_text(frame: Any, form: str) -> str:
-    """A frame as an aligned table, CSV or JSON records; missing values are empty, empty and null, infinity is inf, "inf" in JSON."""
-    from explorer.errors import AnalysisError
-    from explorer.registry import nearest
-
-    if form == "csv":
-        return frame.to_csv(index=False)
-    if form == "json":
-        records = (
-            frame.astype(object)
-            .where(frame.notna(), None)
-            .replace([math.inf, -math.inf], ["inf", "-inf"])
-            .to_dict("records")
-        )
-        return json.dumps(records, indent=2, default=_plain, allow_nan=False) + "\n"
-    if form == "table":
-        shown = frame.copy()
-        for name in shown.columns:
-            if shown[name].dtype.kind == "f":
-                shown[name] = shown[name].map(lambda value: "" if value != value else f"{value:.5g}")
-        return shown.astype(object).where(shown.notna(), "").to_string(index=False) + "\n"
-    raise AnalysisError(
-        f'--format: found "{form}", expected one of table, csv, json.{nearest(form, ("table", "csv", "json"))}'
-    )
-
-
-def _plain(value: Any) -> Any:
-    """What json does not know: NumPy scalars and arrays as numbers and lists, times as ISO text."""
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def example(text: str) -> str:
