@@ -14,6 +14,7 @@ def train(task: Task) -> Outcome:
     try:
         import joblib
         import optuna
+        from joblib.externals.loky import get_reusable_executor
     except ImportError as error:
         raise Unavailable(f"{error.name} is not installed: pip install -e '.[bench]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -39,6 +40,8 @@ def train(task: Task) -> Outcome:
         study.tell(number, loss)
         known[cell] = minimizer
         finished.append(ended)
+    # A process that ends waits for its children, and loky's stay idle for 300 s.
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
     return from_completions([known[cell] for cell in task.cells], begin, finished, task.workers)
 
 

@@ -15,12 +15,10 @@ from explorer.axes import Axis, Choices, open_closed, positive
 def straight_through_sign(u: Float[Tensor, "*size"], width: Tensor) -> Float[Tensor, "*size"]:
     """sign(u) forward, with sign(0) = +1; the derivative of tanh(u / width) backward.
 
-    sech²(a) = 4 e / (1 + e)², e = exp(−2|a|): one exponential costs a third of a vectorised tanh.
+    As tanh(a) = 2 σ(2a) − 1, whose derivative needs no second division or exponential; its value is taken away again.
     """
-    fixed, inverse = u.detach(), width.reciprocal()
-    e = torch.exp(fixed.abs() * (-2 * inverse))
-    slope = (4 * inverse) * e / ((1 + e) * (1 + e))
-    return torch.where(fixed < 0, -1.0, 1.0) + slope * (u - fixed)
+    smooth = 2 * torch.sigmoid(u * (2 / width))
+    return torch.where(u < 0, -1.0, 1.0) + (smooth - smooth.detach())
 
 
 def annealed_sign(u: Float[Tensor, "*size"], progress: Tensor, final_temperature: Tensor) -> Float[Tensor, "*size"]:
