@@ -15,6 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.table_text import table_text
 
 BAD_INPUT, SOME_FAILED, INTERRUPTED = 2, 3, 130
+MANY_PARTS = 500
 
 app = typer.Typer(
     name="explorer",
@@ -152,6 +153,8 @@ def run(
         f"{summary.out}: {summary.done} of {summary.cells} cells, {summary.trained} trained now in {duration(summary.seconds)}, "
         f"{summary.diverged} diverged, {summary.failed} failed"
     )
+    if summary.parts >= MANY_PARTS:
+        say(f"{summary.parts} files of cells; explorer compact {summary.out} makes them few, and reading faster")
     if not summary.complete:
         log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
         say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
