@@ -36,6 +36,7 @@ RUNS: dict[str, dict[str, Any]] = {
 def train(task: tuple[str, int, float]) -> tuple[str, pd.DataFrame, float]:
     """A run's cells: losses and steps; seconds without compilation and evaluation."""
     from explorer.cells import Cell, Pack
+    from explorer.engine.rows import observed_of
     from explorer.training import PackRun
 
     name, seeds, rate = task
@@ -57,7 +58,7 @@ def train(task: tuple[str, int, float]) -> tuple[str, pd.DataFrame, float]:
             "dimension": DIMENSION,
             "loss": r.loss,
             "steps": r.steps,
-            "localization": float((r.minimizer["encoder"] ** 4).sum(axis=1).mean()),
+            **{name: observed_of(r)[name] for name in ("localization", "tying", "coverage")},
         }
         for r in results
         if r.minimizer is not None

@@ -102,6 +102,7 @@ LEVERS: dict[str, tuple[Callable[[], Any], dict[str, Any], int, bool, bool]] = {
 def train(name: str) -> tuple[str, pd.DataFrame, float, float]:
     """A lever's cells; microseconds a cell and step; mean steps."""
     from explorer.cells import Cell, Pack
+    from explorer.engine.rows import observed_of
     from explorer.training import PackRun
 
     torch.set_num_threads(1)
@@ -131,7 +132,7 @@ def train(name: str) -> tuple[str, pd.DataFrame, float, float]:
             "seed": replicate[r.cell.key],
             "loss": r.loss,
             "steps": r.steps,
-            "localization": float((r.minimizer["encoder"] ** 4).sum(axis=1).mean()),
+            **{name: observed_of(r)[name] for name in ("localization", "tying", "coverage")},
         }
         for r in results
         if r.minimizer is not None
