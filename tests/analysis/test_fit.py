@@ -7,7 +7,7 @@ from explorer.analysis.boundary.fit import COLUMNS
 from explorer.errors import AnalysisError
 from tests.analysis.tables import branches, switching
 
-NUMBERS = ["critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated"]
+NUMBERS = ["critical", "se", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated"]
 
 
 def test_one_row_per_group_and_estimator():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.analysis.bootstrap import over_resamples
+from explorer.analysis.bootstrap import Spread, over_resamples
 from explorer.analysis.boundary.base import (
     Boundary,
     Problem,
@@ -26,6 +26,7 @@ FEWEST_POINTS = 2
 # A branch is fitted on the points nearest to the crossing; farther ones may lie on a branch that bends away.
 NEAREST_POINTS = 6
 SMALLEST_VARIANCE = 1e-10
+METHOD = "equal loss of straight branches; bootstrap over seeds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +154,13 @@ def crossing(problem: Problem) -> Boundary:
     if beyond > 0:
         further = "rotation" if rotation.distance(critical) >= identity.distance(critical) else "identity"
         notes = (f"{further} branch extrapolated by {beyond:.3g}", *notes)
-    return Boundary(critical, *(bounds or (None, None)), None, len(seeds), mixed, beyond, tuple(notes))
+    low, high, se = bounds or (None, None, None)
+    n = int(sum(np.isfinite(branch.losses).sum() for branch in (rotation, identity)))
+    return Boundary(critical, low, high, None, len(seeds), mixed, beyond, tuple(notes), se, METHOD, n)
 
 
-def _interval(
-    rotation: _Branch, identity: _Branch, critical: float, seeds: int, straight: int
-) -> tuple[float, float] | None:
-    found: list[float] = []
+def _interval(rotation: _Branch, identity: _Branch, critical: float, seeds: int, straight: int) -> Spread | None:
+    found: list[Spread] = []
     for degree in {straight, 0} if rotation.distance(critical) > 0 else {straight}:
         estimate = float(_meet(rotation, identity, np.ones((1, seeds)), critical, degree)[0])
         if not np.isfinite(estimate):
@@ -167,8 +168,11 @@ def _interval(
         bounds = over_resamples(estimate, seeds, lambda w, k=degree: _meet(rotation, identity, w, critical, k))
         if bounds is None:
             return None
-        found += bounds
-    return (min(critical, *found), max(critical, *found)) if found else None
+        found.append(bounds)
+    if not found:
+        return None
+    low, high, se = (np.array(column) for column in zip(*found, strict=True))
+    return Spread(min(critical, low.min()), max(critical, high.max()), se.max())
 
 
 def _left_out(problem: Problem, phases: pd.Series) -> tuple[str, ...]:

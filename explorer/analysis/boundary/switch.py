@@ -20,6 +20,7 @@ from explorer.analysis.boundary.logistic import FEWEST_POINTS, SMALLEST_RISE, fi
 from explorer.analysis.phases import classify
 
 RISE_TO_WIDTH = 4.0
+METHOD = "logistic in the seed mean; bootstrap over seeds"
 
 
 @estimators.register("switch")
@@ -63,5 +64,7 @@ def switch(problem: Problem) -> Boundary:
 
     bounds = over_resamples(float(fitted[2]), seeds, resampled)
     notes = said if bounds else (no_interval(seeds), *said)
-    low, high = bounds or (None, None)
-    return Boundary(float(fitted[2]), low, high, width, seeds, mixed, None, notes)
+    low, high, se = bounds or (None, None, None)
+    return Boundary(
+        float(fitted[2]), low, high, width, seeds, mixed, None, notes, se, METHOD, int(np.isfinite(values).sum())
+    )
