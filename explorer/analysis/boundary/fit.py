@@ -57,8 +57,8 @@ def fit_boundary(
     `estimator`, `critical`, its standard error `se`, `low` and `high` (95 %), `width` (switch), `theory` (of the crossing,
     missing where none is known), `seeds`, `n` (outcomes used), `method`, `note` (why there is no boundary, where there is
     none), `mixed_low` and `mixed_high` (where neither pure phase was found), `extrapolated` (crossing), and `settings` that
-    a switch depends on; after them what else an estimator found. An estimator that follows a boundary along a second axis, `across`, gives a row for
-    each of its values.
+    a switch depends on; after them what else an estimator found. An estimator that follows a boundary along a second axis,
+    `across`, gives a row for each of its values.
     `switch` takes any order parameter; `crossing` tells phases apart by one on the scale of localization, 3/(d + 2) to 1.
     `switch` uses the rows whose column `start` is `random`, or all where there is no such column. Where there is no column
     `seed`, the rows of one point are its replicates.
