@@ -14,6 +14,7 @@ from explorer.errors import StoreError
 from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_of
 from explorer.registry import nearest
 from explorer.store.files import Files
+from explorer.store.rounds import Round, read_rounds
 from explorer.store.snapshot import Snapshot
 from explorer.store.sql import quoted
 
@@ -200,6 +201,10 @@ class Store:
     def study_texts(self) -> list[str]:
         """The YAML of every study that was run into this store."""
         return [self.files.read(path).decode() for path in self.files.listing("studies", ".yaml")]
+
+    def rounds(self, study: str | None = None) -> list[Round]:
+        """What refinement and search proposed, in that order: of the study with this name, or of all (see `study_name`)."""
+        return list(read_rounds(self.files, study))
 
     def planned_keys(self) -> set[str]:
         """The cells that the studies run into this store ask for."""

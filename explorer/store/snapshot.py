@@ -22,6 +22,7 @@ from explorer.records import (
 )
 from explorer.store.files import Files
 from explorer.store.parts import SUFFIX, Source, digest_of, name_of, read_schema, settled, sources
+from explorer.store.rounds import is_round
 from explorer.store.sql import Scan, Table, connect, run_query
 
 PLANNED = pa.schema([pa.field("cell_key", pa.string())])
@@ -98,10 +99,12 @@ class Snapshot:
     def _connection(self, folders: tuple[str, ...]) -> Any:
         if folders not in self._connections:
             plans = self.files.listing("studies", ".keys.parquet")
+            rounds = [path for path in plans if is_round(path)]
+            grids = [path for path in plans if not is_round(path)]
             tables = {
                 "cells": Table(self.schema, self._scans("cells")),
                 **{folder: Table(FIXED[folder], self._scans(folder)) for folder in folders},
-                "planned": Table(PLANNED, [Scan(plans, PLANNED)] if plans else []),
+                "planned": Table(PLANNED, [Scan(paths, PLANNED) for paths in (grids, rounds) if paths]),
             }
             counted, _ = self.sources("cells")
             distinct = not counted or (len(counted) == 1 and counted[0].distinct)
