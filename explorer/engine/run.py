@@ -23,7 +23,7 @@ from explorer.engine.plan import Plan, plan_cells, plan_study
 from explorer.engine.progress import RunProgress, duration
 from explorer.engine.rows import git_revision
 from explorer.errors import EngineError, StoreError
-from explorer.proposers.rounds import rounds_of
+from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
 from explorer.study import Study
 
@@ -62,20 +62,20 @@ def run_study(
 
     Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
     """
+    proposer = rounds_of(study)
     plan = plan_study(study, out, retry_failed)
     _warn_of_another_run(plan)
     writer = StoreWriter(plan.out)
     writer.create()
     writer.keep_study(study.text, [cell.key for cell in study.cells])
     begin = time.monotonic()
-    interrupted = _train(_rounds(plan, writer, progress), writer, address, progress)
+    interrupted = _train(_rounds(plan, proposer, writer, progress), writer, address, progress)
     return _summary(plan, time.monotonic() - begin, interrupted)
 
 
-def _rounds(plan: Plan, writer: StoreWriter, show: bool) -> Iterator[Plan]:
+def _rounds(plan: Plan, proposer: Rounds | None, writer: StoreWriter, show: bool) -> Iterator[Plan]:
     """What is to be trained: first the grid and what was proposed before, then what each round proposes from the outcomes."""
     yield plan
-    proposer = rounds_of(plan.study)
     if proposer is None:
         return
     name = study_name(plan.study.text)
