@@ -24,6 +24,9 @@ def boundary(
     ] = None,
     estimator: Annotated[str | None, typer.Option("--estimator", help="switch or crossing; default both.")] = None,
     order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
+    trials: Annotated[
+        str, typer.Option("--trials", help="Of a search: best (of each point), default (its defaults) or all.")
+    ] = "best",
     form: Format = "table",
 ) -> None:
     """Fit where the phase changes, with 95 % intervals and the theory beside it; a note says why where there is none."""
@@ -35,7 +38,10 @@ def boundary(
     opened = open_store(store)
     named = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
     ours = estimator in (None, "switch", "crossing")
-    table = opened.outcomes((*READ, order, along, *named) if ours else opened.schema.names)
+    results = (*READ, order, along, *named) if ours else opened.schema.names
+    table = opened.outcomes(results, trials=trials)
+    if opened.searched.over:
+        say(f"{trials} trials of the search over {', '.join(opened.searched.over)}")
     columns = named if by else varying(table, opened.settings, (along,))
     wanted = [estimator] if estimator else [name for name in estimators if name in ("switch", "crossing")]
     fitted = fit_boundary(table, along, columns, wanted, order)
@@ -50,7 +56,10 @@ def boundary(
 def figure(
     store: StoreDir,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="phase_diagram, loss_curves, minimizers, decoders or zoo.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="phase_diagram, loss_curves, minimizers, decoders, zoo or hyperparameters."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="FILE.png, .pdf or .svg; default <NAME>.png.")
