@@ -46,7 +46,7 @@ class Rival:
 ONE_BY_ONE = {32: 2, 64: 2, 128: 2, 256: 1}
 ARRAYS = {32: 8, 64: 8, 128: 4, 256: 4}
 RIVALS = {
-    "explorer": Rival("explorer_run:train", "`explorer run`", {32: 48, 64: 24, 128: 12, 256: 6}),
+    "explorer": Rival("explorer_run:train", "`explorer run`", {32: 48, 64: 24, 128: 21, 256: 9}),
     "tune-fresh": Rival("tune:fresh", "Ray Tune, an actor per cell", {32: 1, 64: 1, 128: 1, 256: 1}, ("cpu",)),
     "tune-reused": Rival("tune:reused", "Ray Tune, actors reused", ONE_BY_ONE, ("cpu",)),
     "optuna": Rival("joblib_optuna:train", "Optuna and joblib", ONE_BY_ONE, ("cpu",)),

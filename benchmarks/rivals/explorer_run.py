@@ -38,7 +38,7 @@ def train(task: Task) -> Outcome:
 
 def study(task: Task, folder: str) -> Outcome:
     """The cells as a study into a new store."""
-    from explorer.engine import run_study
+    from explorer.engine import plan_study, run_study
     from explorer.store import open_store
     from explorer.study import Study
 
@@ -55,8 +55,10 @@ def study(task: Task, folder: str) -> Outcome:
     rows = store.to_pandas(["cell_key", "seed", "sparsity", "finished_at"])
     keys = {(row.seed, row.sparsity): row.cell_key for row in rows.itertuples()}
     kept = [_matrices(store.minimizer(keys[cell])) for cell in task.cells]
-    finished = [moment.timestamp() for moment in rows.finished_at]
-    return from_completions(kept, begin, finished, next(iter(asked.widths.values())) * task.workers)
+    finished = sorted(moment.timestamp() for moment in rows.finished_at)
+    together = plan_study(asked, f"{folder}/none").packs[0].slots * task.workers
+    waves = max(1, len(finished) // together)  # packs that all workers train at a time, and then all the next
+    return from_completions(kept, begin, finished[: waves * together], together)
 
 
 def pack(task: Task, compiled: bool = True) -> Outcome:

@@ -21,6 +21,9 @@ from explorer.cli.common import (
 )
 from explorer.table_text import table_text
 
+# A store with so many files is slower to read than it need be.
+MANY_PARTS = 500
+
 
 @app.command(epilog=example("explorer plan studies/demo.yaml"))
 @guarded
@@ -80,6 +83,8 @@ def run(
         f"{summary.out}: {summary.done} of {summary.cells} cells, {summary.trained} trained now in {duration(summary.seconds)}, "
         f"{summary.diverged} diverged, {summary.failed} failed"
     )
+    if summary.parts >= MANY_PARTS:
+        say(f"{summary.parts} files of cells; explorer compact {summary.out} makes them few, and reading faster")
     if not summary.complete:
         log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
         say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")

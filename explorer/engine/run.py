@@ -35,7 +35,7 @@ HEARD_WITHIN_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run left behind. `interrupted` says that it was stopped before the study was complete."""
+    """What a run left behind. `interrupted` says that it was stopped before the study was complete; `parts` counts files of cells."""
 
     out: str
     cells: int
@@ -45,6 +45,7 @@ class RunSummary:
     failed: int
     seconds: float
     interrupted: bool
+    parts: int = 0
 
     @property
     def complete(self) -> bool:
@@ -123,6 +124,7 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
         statuses.count("failed"),
         seconds,
         interrupted,
+        store.parts,
     )
 
 

@@ -101,6 +101,11 @@ class Store:
         return self._see(lambda seen: seen.schema)
 
     @property
+    def parts(self) -> int:
+        """How many files of cells are read; `explorer compact` makes them few."""
+        return len(self._see(lambda seen: seen.sources("cells"))[0])
+
+    @property
     def settings(self) -> list[str]:
         """The columns that are settings."""
         return settings_of(self.schema)
