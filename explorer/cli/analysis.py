@@ -1,4 +1,4 @@
-"""Commands that fit, draw and predict: boundary, figure and theory."""
+"""Commands that draw and predict: figure and theory."""
 
 from __future__ import annotations
 
@@ -9,46 +9,6 @@ import typer
 
 from explorer.cli.common import Format, StoreDir, app, example, give, guarded, one_blas_thread, say
 from explorer.table_text import table_text
-
-
-@app.command(epilog=example("explorer boundary results/demo --along sparsity --by rate --estimator crossing"))
-@guarded
-def boundary(
-    store: StoreDir,
-    along: Annotated[str, typer.Option("--along", help="Axis along which the phase changes.")],
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--by", metavar="COLUMN,…", help="One boundary per combination, e.g. rate,base; default: what varies."
-        ),
-    ] = None,
-    estimator: Annotated[str | None, typer.Option("--estimator", help="switch or crossing; default both.")] = None,
-    order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
-    trials: Annotated[
-        str, typer.Option("--trials", help="Of a search: best (of each point), default (its defaults) or all.")
-    ] = "best",
-    form: Format = "table",
-) -> None:
-    """Fit where the phase changes, with 95 % intervals and the theory beside it; a note says why where there is none."""
-    one_blas_thread()
-    from explorer.analysis import READ, estimators, fit_boundary
-    from explorer.analysis.table import varying
-    from explorer.store import open_store
-
-    opened = open_store(store)
-    named = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
-    ours = estimator in (None, "switch", "crossing")
-    results = (*READ, order, along, *named) if ours else opened.schema.names
-    table = opened.outcomes(results, trials=trials)
-    if opened.searched.over:
-        say(f"{trials} trials of the search over {', '.join(opened.searched.over)}")
-    columns = named if by else varying(table, opened.settings, (along,))
-    wanted = [estimator] if estimator else [name for name in estimators if name in ("switch", "crossing")]
-    fitted = fit_boundary(table, along, columns, wanted, order)
-    if form == "table" and fitted["settings"].nunique() == 1:
-        say(f"settings: {fitted['settings'].iloc[0]}")
-        fitted = fitted.drop(columns="settings")
-    give(table_text(fitted, form))
 
 
 @app.command(epilog=example("explorer figure results/demo phase_diagram --out diagram.pdf"))
