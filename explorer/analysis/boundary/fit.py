@@ -68,6 +68,7 @@ def fit_boundary(
     wanted = [estimator] if isinstance(estimator, str) else list(estimator)
     by = [by] if isinstance(by, str) else list(by)
     purpose = "boundary"
+    require(table, [along, *by, order], purpose)
     if seed == "seed" and seed not in table.columns:
         points = [c for c in dict.fromkeys((along, *by, size, start, across)) if c is not None and c in table.columns]
         table = table.assign(**{seed: table.groupby(points, dropna=False).cumcount() if points else 0})
