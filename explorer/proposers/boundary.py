@@ -19,7 +19,7 @@ def boundary(observed: Observed, domain: Domain, ask: Ask) -> Proposal:
     """Points drawn where a Gaussian process leaves the phase open, with a floor that fills space.
 
     With P the probability that the noise-free field is above the threshold, points are drawn without replacement with weights
-    [P (1 − P)]², the squared variance of the phase, by the Gumbel maximum (Kool, van Hoof and Welling, ICML 2019, section 2.3).
+    [P (1 − P)]², the squared variance of the phase, by the Gumbel maximum (Kool, van Hoof and Welling, ICML 2019, section 2).
     After each of them the field's variance is that with an outcome there, the mean kept, and weights shrink with it, as with the
     "kriging believer" (Ginsbourger, Le Riche and Carraro, in "Computational intelligence in expensive optimization problems", 2010).
     Where the boundary is known to the tolerance weights shrink too. One fifth of a pack fills the largest gaps until no island of

@@ -11,7 +11,8 @@ from explorer.proposers.survey import Survey, Z
 
 @proposers.register("straddle")
 def straddle(observed: Observed, domain: Domain, ask: Ask) -> Proposal:
-    """The greatest 1.96 sd − |mean − threshold|, one after another (Bryan et al., NIPS 2005, equation 1).
+    """The greatest 1.96 sd − |mean − threshold|, one after another (Bryan et al., "Active learning for
+    identifying function threshold boundaries", NIPS 2005).
 
     After each point of a pack the field's variance is that with an outcome there; seeds are repeated as by `boundary`. Space is
     filled only until both phases are found.
