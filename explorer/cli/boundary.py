@@ -42,6 +42,10 @@ def boundary(
     order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
     size: Annotated[str, typer.Option("--size", help="Column of the system's size, for finite_size.")] = "dimension",
     across: Annotated[str | None, typer.Option("--across", help="Second axis, for level_set.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="Order parameter at the boundary, for level_set; default half-way."),
+    ] = None,
     loss: Annotated[str, typer.Option("--loss", help="Column of the loss.")] = "loss",
     seed: Annotated[str, typer.Option("--seed", help="Column that names replicates.")] = "seed",
     start: Annotated[str, typer.Option("--start", help="Column that names the branch.")] = "init",
@@ -75,7 +79,7 @@ def boundary(
             say(f"{trials} trials of the search over {', '.join(opened.searched.over)}")
         pooled = (along, *([size] if estimator == "finite_size" else []), *([across] if across else []))
         columns = columns or varying(frame, opened.settings, pooled)
-    fitted = fit_boundary(frame, along, columns, wanted, order, loss, seed, start, size, across)
+    fitted = fit_boundary(frame, along, columns, wanted, order, loss, seed, start, size, across, threshold)
     if form == "table":
         fitted = _plainer(fitted)
     give(table_text(fitted, form))

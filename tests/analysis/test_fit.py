@@ -106,7 +106,10 @@ def test_columns_that_hold_lists_are_no_obstacle():
         ({"by": ["sparsity"]}, '"sparsity" is both the axis and a column'),
         ({"along": "init", "by": []}, 'column "init" holds .* values, expected numbers'),
         ({"order": "init"}, 'column "init" holds .* values, expected numbers'),
-        ({"estimator": "crosing"}, 'no estimator "crosing"; expected one of crossing, switch.*Did you mean "crossing"'),
+        (
+            {"estimator": "crosing"},
+            'no estimator "crosing"; expected one of crossing, .*switch.*Did you mean "crossing"',
+        ),
     ],
     ids=str,
 )

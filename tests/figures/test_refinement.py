@@ -12,7 +12,9 @@ from tests.proposers.test_refinement import CRITICAL, Trained, study
 
 @pytest.fixture(scope="module")
 def refined(tmp_path_factory):
-    trained = Trained(tmp_path_factory.mktemp("refined"), study(rates="[0.5, 1.0]", inits="random", budget=48, batch=16))
+    trained = Trained(
+        tmp_path_factory.mktemp("refined"), study(rates="[0.5, 1.0]", inits="random", budget=48, batch=16)
+    )
     rounds, _ = trained.rounds()
     return trained.store, rounds
 

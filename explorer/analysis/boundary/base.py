@@ -17,7 +17,10 @@ from explorer.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One group of outcomes and the names of the columns that matter; `across` is the second axis of a level set."""
+    """One group of outcomes and the names of the columns that matter; `across` is the second axis of a level set.
+
+    `threshold` is the value of the order parameter between the phases, where the caller gives one.
+    """
 
     table: pd.DataFrame
     along: str
@@ -27,6 +30,7 @@ class Problem:
     start: str = "init"
     size: str = "dimension"
     across: str | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

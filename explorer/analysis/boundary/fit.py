@@ -50,6 +50,7 @@ def fit_boundary(
     start: str = "init",
     size: str = "dimension",
     across: str | None = None,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
     """Where the phase changes along one axis, for every combination of the columns `by`.
 
@@ -57,8 +58,8 @@ def fit_boundary(
     `estimator`, `critical`, its standard error `se`, `low` and `high` (95 %), `width` (switch), `theory` (of the crossing,
     missing where none is known), `seeds`, `n` (outcomes used), `method`, `note` (why there is no boundary, where there is
     none), `mixed_low` and `mixed_high` (where neither pure phase was found), `extrapolated` (crossing), and `settings` that
-    a switch depends on; after them what else an estimator found. An estimator that follows a boundary along a second axis,
-    `across`, gives a row for each of its values.
+    a switch depends on; after them what else an estimator found. `level_set` follows the boundary along a second axis, `across`,
+    in a row for each of its values, at `threshold` (default: half-way between the phases).
     `switch` takes any order parameter; `crossing` tells phases apart by one on the scale of localization, 3/(d + 2) to 1.
     `switch` uses the rows whose column `start` is `random`, or all where there is no such column. Where there is no column
     `seed`, the rows of one point are its replicates.
@@ -96,10 +97,15 @@ def fit_boundary(
         if "code_dimension" in group.columns and single(group["code_dimension"]):
             known["code_dimension"] = group["code_dimension"].iloc[0]
         for name, method in methods.items():
-            answer = method(Problem(group, along, order, loss, seed, start, size, across))
+            answer = method(Problem(group, along, order, loss, seed, start, size, across, threshold))
             for found in [answer] if isinstance(answer, Boundary) else answer:
                 theory = predicted_boundary(along, {**known, **found.at}) if name in AT_EQUAL_LOSS else None
-                rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, pooled, known)})
+                rows.append(
+                    {
+                        **dict(zip(by, key, strict=True)),
+                        **_row(name, found, theory, [c for c in pooled if c not in found.at], known),
+                    }
+                )
     at = dict.fromkeys(column for row in rows for column in row if column not in (*by, *COLUMNS))
     return pd.DataFrame(rows, columns=[*by, *COLUMNS, *at]).astype(dict.fromkeys(NUMBERS, "float64"))
 
