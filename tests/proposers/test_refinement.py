@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from explorer.analysis import fit_boundary
 from explorer.cells import Cell
 from explorer.errors import StudyError
 from explorer.proposers.refinement import Refinement
@@ -24,13 +25,14 @@ axes:
   sparsity: {{from: 0.1, to: 1.0, count: 7}}
   seed: {{count: 3}}
   init: {inits}
-refine: {{along: sparsity, tolerance: 0.01, budget: {budget}, batch: {batch}}}
+refine: {{along: sparsity, tolerance: {tolerance}, budget: {budget}, batch: {batch}}}
 """
 CRITICAL = {0.5: 0.42, 1.0: 0.63}
 
 
-def study(rates="[1.0]", inits="[random, identity]", budget=400, batch=48):
-    return Study(TEXT.format(rates=rates, inits=inits, budget=budget, batch=batch), "refined.yaml")
+def study(rates="[1.0]", inits="[random, identity]", budget=400, batch=16, tolerance=0.01):
+    asked = TEXT.format(rates=rates, inits=inits, budget=budget, batch=batch, tolerance=tolerance)
+    return Study(asked, "refined.yaml")
 
 
 def order(cell):
@@ -88,14 +90,15 @@ def trained(tmp_path):
     return Trained(tmp_path / "store", study())
 
 
-def test_boundary_is_found_to_the_tolerance_with_points_about_it(trained):
+def test_boundary_is_found_to_the_tolerance_for_less_than_the_budget(trained):
     rounds, said = trained.rounds()
     assert "known to 0.01" in said[0]
-    points = np.array([float(cell.settings["sparsity"]) for cells in rounds for cell in cells])
-    assert np.median(np.abs(points - CRITICAL[1.0])) < 0.1
-    grid = len(trained.study.cells)
-    assert sum(map(len, rounds)) < 400
-    assert trained.store.status()["planned"] == grid + sum(map(len, rounds))
+    (row,) = fit_boundary(trained.store.to_pandas(), along="sparsity", estimator="level_set").itertuples()
+    assert row.critical == pytest.approx(CRITICAL[1.0], abs=0.01)
+    assert row.high - row.low < 0.04
+    grid, spent = len(trained.study.cells), sum(map(len, rounds))
+    assert 0 < spent < 400
+    assert trained.store.status()["planned"] == grid + spent
 
 
 def test_points_lie_on_the_resolution_and_have_every_start(trained):
@@ -122,7 +125,7 @@ def test_cells_that_are_there_are_not_proposed_again(trained):
 
 
 def test_budget_is_never_exceeded_and_said_to_be_spent(tmp_path):
-    rounds, said = Trained(tmp_path / "store", study(budget=10, batch=8)).rounds()
+    rounds, said = Trained(tmp_path / "store", study(budget=10, batch=8, tolerance=0.0001)).rounds()
     assert sum(map(len, rounds)) == 10
     assert "the budget is spent" in said[0]
 
@@ -133,8 +136,7 @@ def test_each_combination_of_the_other_axes_has_a_boundary_of_its_own(tmp_path):
     assert "known to 0.01" in said[0]
     for rate, critical in CRITICAL.items():
         points = [float(c.settings["sparsity"]) for cells in rounds for c in cells if c.settings["rate"] == rate]
-        assert points
-        assert abs(np.median(points) - critical) < 0.15
+        assert min(abs(point - critical) for point in points) < 0.05
 
 
 def test_failed_cells_are_left_out_and_not_tried_again(trained):
@@ -178,7 +180,7 @@ def test_round_says_what_is_undecided_and_what_it_cost(trained):
     ],
 )
 def test_bad_section_is_refused_before_anything_is_trained(section, message):
-    text = TEXT.format(rates="[1.0]", inits="random", budget=1, batch=1)
+    text = TEXT.format(rates="[1.0]", inits="random", budget=1, batch=1, tolerance=0.01)
     text = re.sub(r"refine: .*", f"refine: {section}", text)
     with pytest.raises(StudyError, match=message):
         rounds_of(Study(text, "refined.yaml"))
