@@ -1,4 +1,4 @@
-"""Commands that fit, draw and predict: boundary, figure and theory."""
+"""Commands that fit, compare, draw and predict: boundary, compare, figure and theory."""
 
 from __future__ import annotations
 
@@ -45,12 +45,60 @@ def boundary(
     give(table_text(fitted, form))
 
 
+@app.command(epilog=example("explorer compare results/first results/second --along sparsity --by rate"))
+@guarded
+def compare(
+    first: Annotated[str, typer.Argument(metavar="DIR1", help="Store: a directory, or a URI.")],
+    second: Annotated[str, typer.Argument(metavar="DIR2", help="The other store.")],
+    along: Annotated[str, typer.Option("--along", help="Axis along which the phase changes.")],
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN,…",
+            help="One boundary per combination, e.g. rate,base; default: what varies in both.",
+        ),
+    ] = None,
+    order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
+    form: Format = "table",
+) -> None:
+    """Compare two studies: equal cells, means of shared points, boundaries; csv and json give points and boundaries in one table."""
+    one_blas_thread()
+    import pandas as pd
+
+    from explorer.analysis import READ
+    from explorer.analysis.compare import KEY, compare
+    from explorer.analysis.table import varying
+    from explorer.store import open_store
+
+    opened = [open_store(store) for store in (first, second)]
+    named = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
+    left, right = (store.outcomes((*READ, KEY, order, along, *named)) for store in opened)
+    others = varying(right, opened[1].settings, (along,))
+    columns = named if by else [name for name in varying(left, opened[0].settings, (along,)) if name in others]
+    settings = list(dict.fromkeys(name for store in opened for name in store.settings))
+    found = compare(left, right, along, columns, order, settings=settings)
+    for note in found.notes:
+        say(note)
+    say(found.verdict)
+    if form == "table":
+        give(table_text(found.boundaries, form))
+        differing = found.points[found.points["differs"] | (found.points["different"] > 0)]
+        if len(differing):
+            give(table_text(differing, form))
+        return
+    both = {"point": found.points, "boundary": found.boundaries}
+    stacked = [part.assign(kind=kind).astype(object) for kind, part in both.items() if len(part)]
+    every = pd.concat(stacked, ignore_index=True) if stacked else found.points
+    give(table_text(every[["kind", *(c for c in every if c != "kind")]] if stacked else every, form))
+
+
 @app.command(epilog=example("explorer figure results/demo phase_diagram --out diagram.pdf"))
 @guarded
 def figure(
     store: StoreDir,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="phase_diagram, loss_curves, minimizers, decoders or zoo.")
+        str, typer.Argument(metavar="NAME", help="phase_diagram, loss_curves, hysteresis, minimizers, decoders or zoo.")
     ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="FILE.png, .pdf or .svg; default <NAME>.png.")
