@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from explorer.errors import AnalysisError
+
 FEWEST_VALUES = 6
 STRONG = 6.0
 APART = 2.0
@@ -34,19 +36,29 @@ def bimodality(values: ArrayLike, smallest: float) -> Bimodality | None:
     2348 (1994), eq. 2). Chosen before Hartigan's dip, whose power with ten replicates is small, and before Sarle's coefficient,
     which a skewed single mode passes as well.
     """
-    from sklearn.mixture import GaussianMixture
-
     there = np.asarray(values, dtype=float)
     there = np.sort(there[np.isfinite(there)])
     if len(there) < FEWEST_VALUES:
         return None
     column = there[:, None]
+    mixture = gaussian_mixture("bimodality")
     cut = int(np.argmax(np.diff(there))) + 1
     means = np.array([[there[:cut].mean()], [there[cut:].mean()]])
     options: dict[str, Any] = {"covariance_type": "tied", "reg_covar": smallest**2, "random_state": 0}
-    one = GaussianMixture(1, **options).fit(column)
+    one = mixture(1, **options).fit(column)
     if np.ptp(there) == 0:
         return Bimodality(-2 * math.log(len(there)), 0.0)
-    two: Any = GaussianMixture(2, means_init=means, max_iter=500, **options).fit(column)
+    two = mixture(2, means_init=means, max_iter=500, **options).fit(column)
     apart = float(abs(np.diff(two.means_[:, 0])[0]) / np.sqrt(two.covariances_[0, 0]))
     return Bimodality(float(one.bic(column) - two.bic(column)), apart)
+
+
+def gaussian_mixture(purpose: str) -> Any:
+    """scikit-learn's GaussianMixture, imported when it is needed: that takes longer than most fits."""
+    try:
+        from sklearn.mixture import GaussianMixture
+    except ModuleNotFoundError:
+        raise AnalysisError(
+            f"{purpose}: found no scikit-learn, expected it to be installed: pip install scikit-learn."
+        ) from None
+    return GaussianMixture

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from explorer.analysis.bimodality import gaussian_mixture
 from explorer.analysis.table import require, require_numeric, usable
 from explorer.errors import AnalysisError
 
@@ -130,18 +131,14 @@ def _chances(values: Array, most: int) -> Array:
 
 def _mixture(standard: Array, most: int) -> Array:
     """Posterior probabilities of the components of the mixture with the smallest BIC, (row, component)."""
-    try:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
-    except ModuleNotFoundError:
-        raise AnalysisError(
-            "map_phases: found no scikit-learn, expected it to be installed: pip install scikit-learn."
-        ) from None
+    gaussians = gaussian_mixture("map_phases")
+    from sklearn.exceptions import ConvergenceWarning
+
     distinct = len(np.unique(standard, axis=0))
     best: Any = None
     lowest = np.inf
     for count in range(1, max(1, min(most, distinct, len(standard) // ROWS_EACH)) + 1):
-        mixture = GaussianMixture(count, n_init=RESTARTS, reg_covar=SMALLEST_VARIANCE, max_iter=300, random_state=0)
+        mixture = gaussians(count, n_init=RESTARTS, reg_covar=SMALLEST_VARIANCE, max_iter=300, random_state=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(standard)

@@ -113,6 +113,11 @@ def test_jump_between_neighbouring_points_cannot_be_told_from_a_steep_rise():
     assert "too steep for the grid" in row.note
 
 
+def test_seeds_that_jump_at_places_of_their_own_are_not_one_gradual_rise():
+    verdicts = {fit(loop(0.6, 0.6, 0.001, spread=0.05, losses=False, seeds=8, seed=s)).verdict for s in range(6)}
+    assert verdicts == {"undecided"}
+
+
 @pytest.mark.parametrize("place", [0.0, 2.0])
 def test_one_phase_from_both_starts_has_no_transition(place):
     row = fit(loop(place, place, losses=False))

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,6 +145,12 @@ def test_bad_question_is_refused(observables, options, message):
         map_phases(three(), observables, **options)
 
 
+def test_missing_library_is_one_clear_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.mixture", None)
+    with pytest.raises(AnalysisError, match="found no scikit-learn, expected it to be installed"):
+        map_phases(three(), OBSERVABLES)
+
+
 def phases(table, **options):
     return fit_boundary(table, estimator="phases", **options)
 
@@ -154,6 +162,11 @@ def test_change_of_phase_is_a_boundary_with_an_interval():
     assert row.below != row.above
     assert row.seeds == 6
     assert "localization" in row.method
+
+
+def test_interval_of_seeds_that_agree_is_the_step_of_the_grid():
+    (row,) = phases(switching(0.61, 0.0005, seeds=4, noise=0.01)).itertuples()
+    assert (row.low, row.high) == (pytest.approx(0.6), pytest.approx(0.625))
 
 
 def test_every_change_is_a_row():

@@ -78,6 +78,14 @@ class _Branch:
         nearest = int(np.argmin(np.abs(self.points - self.spinodal.critical)))
         return bimodality(self.values[:, nearest], SMALLEST_DEVIATION * rise)
 
+    def steepest(self) -> float:
+        """The largest change of the order parameter between neighbouring points, median over seeds."""
+        if len(self.points) < 2:
+            return 0.0
+        changes = np.abs(np.diff(self.values, axis=1))
+        told = changes[np.isfinite(changes).any(axis=1)]
+        return float(np.median(np.nanmax(told, axis=1))) if len(told) else 0.0
+
     def step(self, x: float) -> float:
         """The largest distance between neighbouring points about x."""
         after = int(np.clip(np.searchsorted(self.points, x), 1, len(self.points) - 1))
@@ -118,8 +126,9 @@ def hysteresis(problem: Problem) -> Boundary | Sequence[Boundary]:
 
     - `first-order`: the interval of W lies above 0 and W above the step of the grid; the interval of the jump lies above 0, and the
       jump is at least half of the rise; with several sizes it does not shrink towards 0.
-    - `continuous`: W is below the width of the rise, at both ends of its interval; the rise takes two steps of the grid or more;
-      the upper end of the jump's interval is below half of the rise; the seeds are not bimodal.
+    - `continuous`: W is below the width of the rise, at both ends of its interval; the rise takes two steps of the grid or more, and
+      no step of a typical seed (`steepest`, the median over seeds of the largest, as a share of the rise) is half of it; the upper end
+      of the jump's interval is below half of the rise; the seeds are not bimodal.
     - `none`: neither start leaves its phase and both have the same one. `undecided`: the rest; the note says what is lacking.
 
     With several sizes there is a row for each, and the jump J(d) = J_∞ + a/d is fitted by weighted least squares: a first-order
@@ -240,6 +249,10 @@ def _judged(loop: _Loop, problem: Problem) -> _Loop:
     jump = float((upper.height(middle, everyone) - lower.height(middle, everyone))[0])
     jumps = over_resamples(jump, loop.seeds, lambda w: upper.height(middle, w) - lower.height(middle, w))
     modes = [found for branch in (lower, upper) if (found := branch.modes(rise))]
+    steepest = (
+        max(branch.steepest() for branch in (lower, upper) if branch.spinodal.critical is not None or not any(known))
+        / rise
+    )
     quantities |= {
         "coexistence": width,
         "coexistence_low": apart.low if apart else None,
@@ -249,11 +262,14 @@ def _judged(loop: _Loop, problem: Problem) -> _Loop:
         "jump_low": jumps.low if jumps else None,
         "jump_high": jumps.high if jumps else None,
         "jump_se": jumps.se if jumps else None,
+        "steepest": steepest,
         "bimodality": max((found.evidence for found in modes), default=None),
     }
     step = max(branch.step(located[branch.start]) for branch in (lower, upper))
     own = [branch.spinodal.width for branch in (lower, upper) if branch.spinodal.width is not None]
-    verdict, reason = _verdict(width, apart, all(known), jump, jumps, rise, step, min(own, default=0.0), modes)
+    verdict, reason = _verdict(
+        width, apart, all(known), jump, jumps, rise, step, min(own, default=0.0), steepest, modes
+    )
     return replace(loop, quantities=quantities, verdict=verdict, reason=reason)
 
 
@@ -280,6 +296,7 @@ def _verdict(
     rise: float,
     step: float,
     own: float,
+    steepest: float,
     modes: Sequence[Bimodality],
 ) -> tuple[str, str]:
     """First-order, continuous or undecided, with the evidence in words; `own` is the narrower rise of the two starts."""
@@ -298,10 +315,13 @@ def _verdict(
     if apart.low > 0 and width > step and jumps.low > 0 and jump >= JUMP_OF_RISE * rise:
         return "first-order", said
     equal = max(abs(apart.low), abs(apart.high)) < own
-    gradual = own >= STEPS_OF_RISE * step
+    gradual = own >= STEPS_OF_RISE * step and steepest < JUMP_OF_RISE
     if measured and equal and gradual and jumps.high < JUMP_OF_RISE * rise and not two:
         return "continuous", f"{said}; the rise takes {own:.3g}"
-    lacks = f"; the rise of {own:.3g} is too steep for the grid to tell from a jump" if measured and not gradual else ""
+    steep = (
+        f"; the rise, {steepest:.2g} of it in one step of a typical seed, is too steep for the grid to tell from a jump"
+    )
+    lacks = steep if measured and not gradual else ""
     return "undecided", f"{said}{lacks}"
 
 

@@ -28,8 +28,9 @@ def phases(problem: Problem) -> Boundary | Sequence[Boundary]:
     Of the observables in OBSERVABLES the table's are used, or the order parameter alone where it has none. P_k(x) is the mean over
     seeds of the probability of phase k at x, from random starts where there are any; a boundary is where the most likely
     phase of one point is not that of the next, and lies where P_below − P_above, linear between the two points, is 0. The interval is
-    a bootstrap over seeds of that place, the phases themselves held: it has no part from finding them. `quantities`: the phases
-    `below` and `above`, by number, and `phases`, how many there are.
+    a bootstrap over seeds of that place, the phases themselves held: it has no part from finding them. It always holds the two points,
+    because seeds that agree say nothing of where between them the phase changes; `se` is that of the seeds alone. `quantities`:
+    the phases `below` and `above`, by number, and `phases`, how many there are.
     """
     table = problem.table
     if problem.start in table.columns and "random" in table[problem.start].unique():
@@ -55,12 +56,14 @@ def phases(problem: Problem) -> Boundary | Sequence[Boundary]:
     for i in np.flatnonzero(np.diff(likely)):
         below, above = int(likely[i]), int(likely[i + 1])
         differences = values[below] - values[above]
-        critical = float(_change(points, mean[None, below] - mean[None, above], points[i])[0])
+        critical = float(_change(points, mean[None, below] - mean[None, above], (points[i] + points[i + 1]) / 2)[0])
         bounds = over_resamples(
             critical, len(there), lambda w, d=differences, x=critical: _change(points, weighted_mean(d, w), x)
         )
         notes = (*([] if bounds else [no_interval(len(there))]), *found.notes)
         low, high, se = bounds or (None, None, None)
+        if bounds:
+            low, high = min(bounds.low, points[i]), max(bounds.high, points[i + 1])
         between = {"below": float(below + 1), "above": float(above + 1), **told}
         answers.append(
             Boundary(critical, low, high, None, len(there), None, None, notes, se, method, n, quantities=between)
