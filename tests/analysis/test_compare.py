@@ -154,6 +154,14 @@ def test_studies_without_a_point_in_common_have_nothing_to_compare():
     assert found.verdict.startswith("nothing to compare")
 
 
+def test_studies_of_two_sizes_are_compared_at_each_rate_although_their_codes_differ():
+    first = study(dimension=64, rate=1.0, code_dimension=64)
+    second = study(range(4, 8), seed=1, rate=1.0, code_dimension=32).assign(dimension=32)
+    found = compare(first, second, settings=["rate", "dimension", "code_dimension", "init"])
+    assert len(found.points) == 26
+    assert "dimension is 64 in the first study and 32 in the second" in found.notes
+
+
 def test_empty_study_is_no_obstacle():
     assert compare(study(), study().iloc[:0]).verdict.startswith("nothing to compare")
 
