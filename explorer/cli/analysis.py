@@ -18,7 +18,8 @@ def figure(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="phase_diagram, loss_curves, minimizers, decoders, zoo or hyperparameters."
+            metavar="NAME",
+            help="phase_diagram, loss_curves, hysteresis, minimizers, refinement, collapse, hyperparameters, decoders or zoo.",
         ),
     ],
     out: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from explorer.analysis.boundary.base import (
     on_grid,
     weighted_mean,
 )
+from explorer.analysis.outliers import without_far_off
 from explorer.analysis.phases import classify
 
 FEWEST_POINTS = 2
@@ -111,18 +112,20 @@ def crossing(problem: Problem) -> Boundary:
     """Where the losses of the pure rotation branch and the pure identity branch are equal.
 
     Minimizers from both starts are classified by the order parameter (see `phases.classify`); mixed ones and tie-broken
-    identities are left out. Each branch's seed-mean loss is a straight line through the six points nearest to the crossing,
-    weighted by seed variance (the rotation branch a constant where it has but two points). The interval is a bootstrap over
-    seeds; where the rotation branch is extrapolated it also covers the crossing with that branch continued flat, because
-    the data do not tell between the two. A crossing outside the range that was measured is no boundary.
+    identities are left out, and so are losses far from all others (see `outliers.far_off`). Each branch's seed-mean loss is a
+    straight line through the six points nearest to the crossing, weighted by seed variance (the rotation branch a constant where
+    it has but two points). The interval is a bootstrap over seeds; where the rotation branch is extrapolated it also covers the
+    crossing with that branch continued flat, because the data do not tell between the two. A crossing outside the range that was
+    measured is no boundary.
     """
-    table = problem.table[columns_read(problem)]
+    table, far = without_far_off(problem.table[columns_read(problem)], problem.loss, problem.along)
+    problem = replace(problem, table=table)
     phases = classify(table, problem.order, problem.size)
     along, loss = (table[name].to_numpy(dtype=float) for name in (problem.along, problem.loss))
     seed_of = table[problem.seed].to_numpy()
     seeds = np.unique(seed_of)
     mixed = mixed_range(problem, phases)
-    notes = _left_out(problem, phases)
+    notes = (*_left_out(problem, phases), *far)
     branches = {}
     for phase in ("rotation", "identity"):
         rows = (phases.to_numpy() == phase) & np.isfinite(loss)

@@ -99,13 +99,9 @@ def fit_boundary(
         for name, method in methods.items():
             answer = method(Problem(group, along, order, loss, seed, start, size, across, threshold))
             for found in [answer] if isinstance(answer, Boundary) else answer:
+                told_apart = [c for c in pooled if c not in found.at]
                 theory = predicted_boundary(along, {**known, **found.at}) if name in AT_EQUAL_LOSS else None
-                rows.append(
-                    {
-                        **dict(zip(by, key, strict=True)),
-                        **_row(name, found, theory, [c for c in pooled if c not in found.at], known),
-                    }
-                )
+                rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, told_apart, known)})
     at = dict.fromkeys(column for row in rows for column in row if column not in (*by, *COLUMNS))
     return pd.DataFrame(rows, columns=[*by, *COLUMNS, *at]).astype(dict.fromkeys(NUMBERS, "float64"))
 
