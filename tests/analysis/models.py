@@ -32,7 +32,8 @@ def scaling_law(
         scale = size ** (1 / nu)
         reach = 5.0 / scale
         middle = critical + shift / scale
-        points = np.sort(generator.uniform(middle - reach, middle + reach, count + int(generator.integers(0, 4))))
+        even = np.linspace(middle - reach, middle + reach, count + int(generator.integers(0, 4)))
+        points = even + 0.3 * (even[1] - even[0]) * generator.uniform(-1, 1, len(even))
         for replicate in range(seeds):
             x = (points - critical) * scale - shift - spread * generator.standard_normal()
             value = 1 / (1 + np.exp(-2 * x)) + noise * generator.standard_normal(len(points))

@@ -75,7 +75,7 @@ def finite_size(problem: Problem) -> Boundary:
     blank = dict.fromkeys(("nu", "nu_se", "amplitude", "amplitude_se", "cov_critical_nu"))
     if len(located.sizes) < FEWEST_SIZES:
         found = f"{len(located.sizes)} of {len(sizes)} values of {problem.size} switch" if len(sizes) else "no sizes"
-        note = f"{found}; an extrapolation needs at least {FEWEST_SIZES}"
+        note = f"{found}, an extrapolation needs at least {FEWEST_SIZES}"
         return Boundary(seeds=len(seeds), notes=(note, *notes), quantities={**blank, **quantities})
     law = extrapolate(located.sizes, located.locations, located.errors)
     if law.critical is None:

@@ -15,16 +15,17 @@ from scipy.optimize import minimize
 from explorer.analysis.bootstrap import Spread
 from explorer.analysis.scaling.curves import Array, Curves, curves
 from explorer.analysis.scaling.extrapolate import LARGEST_NU, SMALLEST_NU
-from explorer.analysis.scaling.quality import overlapping, quality
+from explorer.analysis.scaling.quality import overlapping, quality, refined
 
 FEWEST_SIZES = 2
 FEWEST_POINTS = 3
 LARGEST_EXPONENT = 3.0
-STARTS = 4
+STARTS = 3
+PIECES = 4
 POOR_ABOVE = 4.0
-_POINTS, _NUS, _EXPONENTS = 33, np.geomspace(0.25, 4.0, 9), (-0.25, 0.0, 0.125, 0.25, 0.5, 1.0)
+_POINTS, _NUS, _EXPONENTS = 25, np.geomspace(0.25, 4.0, 9), (-0.25, 0.0, 0.125, 0.25, 0.5, 1.0)
 # Levels a parameter has on the grids that find the resamples' minima: to see how far they spread, and then where they are.
-COARSE, FINE = {2: 7, 3: 5}, {2: 15, 3: 9}
+COARSE, FINE = {2: 7, 3: 5}, {2: 13, 3: 9}
 REACH, MOST_WIDENINGS, MOST_INSIDE = 3.5, 6, 0.95
 PARAMETERS = ("critical", "nu", "exponent")
 
@@ -67,7 +68,9 @@ def collapse(
     """The p_c and ν at which y = m L^(β/ν) of every size is one function of x = (p − p_c) L^(1/ν).
 
     Minimises the quality S of Houdayer and Hartmann (see `quality`) by Nelder and Mead's method from the four best of
-    a scan over p_c and ν (and β/ν). Grids and errors may differ from size to size.
+    a scan over p_c and ν (and β/ν). Grids and errors may differ from size to size. Between neighbouring points of a
+    size the master curve has three more, on the cubic through the nearest four (see `refined`): a straight line
+    across a coarse grid misses the curve by more than its errors.
 
     Arguments: `table`, one row a replicate, with columns `along`, `order`, `size` > 0 and, where it is there, `seed`;
     or one row an average, with its standard error in the column `error`. `exponent` is β/ν: 0 for what needs no
@@ -94,6 +97,8 @@ def collapse(
 def collapse_curves(data: Curves, exponent: float | None = 0.0) -> Collapse:
     """`collapse` of curves that are made already."""
     data, left_out = _long_enough(data)
+    if len(data.mean) and np.ptp(data.mean) <= 1e-12 * np.abs(data.mean).max():
+        return Collapse(seeds=data.seeds, note=f"one value throughout, {data.mean[0]:g}: nothing to collapse")
     if len(data.sizes) < FEWEST_SIZES:
         note = f"{len(data.sizes)} size{'s' * (len(data.sizes) != 1)} with {FEWEST_POINTS} points or more; a collapse needs at least 2"
         return Collapse(seeds=data.seeds, note="; ".join([note, *left_out]))
@@ -103,12 +108,13 @@ def collapse_curves(data: Curves, exponent: float | None = 0.0) -> Collapse:
         return float(theta[0]), math.exp(theta[1]), float(theta[2]) if exponent is None else exponent
 
     low, high = float(data.points.min()), float(data.points.max())
+    master = refined(data, PIECES)
 
     def surface(theta: Array, values: Array | None = None) -> Array:
-        critical, nu, beta = parts(theta)
+        critical, nu, beta = parts(np.append(theta[:1], np.clip(theta[1:], -4, 4)))
         if not (low <= critical <= high and SMALLEST_NU <= nu <= LARGEST_NU and abs(beta) <= LARGEST_EXPONENT):
             return np.full(() if values is None else len(values), np.inf)
-        return quality(data, critical, nu, beta, values)
+        return quality(data, critical, nu, beta, values, master)
 
     begin = _starts(data, surface, exponent)
     if not begin:
@@ -206,14 +212,14 @@ def _around(
     """Half-widths of the contour S_min + 1, and the minimum of S in each resample with the resamples' probabilities."""
     reach = np.array([_reach(surface, centre, least, i, step[i]) for i in range(len(centre))])
     bend = _curvature(surface, centre, reach)
-    contours = np.sqrt(2 * np.diag(np.linalg.inv(bend))) if bend is not None else np.full(len(centre), np.nan)
-    if data.values is not None and data.seeds < 2:
-        return contours, None
-    values, probability = data.resamples()
     frame = np.diag(reach)
     if bend is not None:
         rise, axes = np.linalg.eigh(bend)
         frame = axes * np.sqrt(2 / rise)
+    contours = _contour(surface, centre, least, frame)
+    if data.values is not None and data.seeds < 2:
+        return contours, None
+    values, probability = data.resamples()
     found = np.empty(0)
     for _ in range(MOST_WIDENINGS):
         found, inside = _minima(surface, centre, frame, COARSE[len(centre)], values)
@@ -223,6 +229,18 @@ def _around(
     spread, axes = np.linalg.eigh(np.cov(found.T, aweights=probability) + 1e-4 * frame @ frame.T)
     frame = axes * (REACH * np.sqrt(spread))
     return contours, (_minima(surface, centre, frame, FINE[len(centre)], values)[0], probability)
+
+
+def _contour(surface: Callable[..., Array], centre: Array, least: float, frame: Array) -> Array:
+    """Half the extent along each parameter of the region S < S_min + 1, on a grid along `frame`; NaN where it has no end."""
+    places = np.array(list(itertools.product(np.linspace(-1, 1, FINE[len(centre)]), repeat=len(centre))))
+    rim = np.abs(places).max(axis=1) == 1
+    for _ in range(MOST_WIDENINGS):
+        below = np.array([float(surface(centre + frame @ at)) for at in places]) <= least + 1
+        if not (below & rim).any():
+            return np.ptp((places @ frame.T)[below], axis=0) / 2
+        frame = 1.5 * frame
+    return np.full(len(centre), np.nan)
 
 
 def _reach(surface: Callable[..., Array], centre: Array, least: float, i: int, step: float) -> float:

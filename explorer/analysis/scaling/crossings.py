@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.analysis.scaling.curves import Array, Curves, curves
+from explorer.analysis.scaling.curves import SMALLEST_ERROR, Array, Curves, cubic, curves
 from explorer.analysis.scaling.extrapolate import FEWEST_SIZES, extrapolate
 
 # Standard errors by which the difference of two curves must leave zero on each side of a crossing.
-CLEAR = 3.0
+CLEAR = 4.0
 EACH_SIDE = 2
+PIECES = 4
 COLUMNS = ("small", "large", "crossing", "se")
 
 
@@ -35,7 +36,7 @@ class SizeCrossings:
 
 
 class Crossing(NamedTuple):
-    """The difference of the curves of two sizes on the points of the larger: a matrix (such point, point of all curves).
+    """The difference of the curves of two sizes on `points`: a matrix (such point, point of all curves).
 
     It goes from `-sign` to `sign`.
     """
@@ -49,15 +50,11 @@ class Crossing(NamedTuple):
         """Where the difference is zero, (…,), for curves (…, point); within the stretch in which both sizes were measured."""
         d = values @ self.difference.T
         cut = self.cuts(d)
-        near = cut[..., None] + np.arange(-EACH_SIDE, EACH_SIDE)
-        x, weight, height = self.points[near], 1 / self.variance[near], np.take_along_axis(d, near, axis=-1)
-        total = weight.sum(axis=-1)
-        origin = (weight * x).sum(axis=-1) / total
-        away = x - origin[..., None]
-        slope = (weight * away * height).sum(axis=-1) / (weight * away**2).sum(axis=-1)
-        level = (weight * height).sum(axis=-1) / total
-        step = np.divide(-level, slope, out=np.zeros_like(level), where=slope * self.sign > 0)
-        return np.clip(origin + step, x[..., 0], x[..., -1])
+        before, after = (np.take_along_axis(d, c[..., None], axis=-1)[..., 0] for c in (cut - 1, cut))
+        rise = after - before
+        opposite = (before * self.sign <= 0) & (after * self.sign >= 0) & (rise != 0)
+        share = np.divide(-before, rise, out=np.full(cut.shape, 0.5), where=opposite)
+        return self.points[cut - 1] + share * (self.points[cut] - self.points[cut - 1])
 
     def cuts(self, d: Array) -> NDArray[np.intp]:
         """How many points lie left of the change of sign, (…,): where the signs of D, weighted by (D/error)², agree best with one."""
@@ -73,13 +70,15 @@ def size_crossings(
     `table` holds one row an average, as `replicates` and `binder` give: columns `size` > 0, `along`, `value` and its
     standard error `error`; rows without either are left out. The grids of the sizes may differ.
 
-    D = m_L' − m_L, m_L interpolated to the points of L', changes its sign where the points' signs, weighted by
-    (D/error)², agree best. There is a crossing if on each side some point is three standard errors from zero. It is
-    the root of the straight line through the two points on each side, by weighted least squares. Errors are those of
-    the whole search in resampled curves.
+    D = m_L' − m_L, on the points of L' and three more between neighbours, both curves interpolated by cubics, changes
+    its sign where the points' signs, weighted by (D/error)², agree best. There is a crossing if on each side some
+    point is four standard errors from zero, what a cubic differs from a straight line counted as error. It is
+    interpolated between the two points of the change, or half-way where these happen to have other signs. Errors are
+    those of the whole search in resampled curves.
 
     `critical` is p_c of `extrapolate` on √(L L') where three or more crossings determine it, else their weighted
-    mean, whose error allows for the curves that neighbouring crossings share.
+    mean, whose error allows for the curves that neighbouring crossings share, and is widened by the root of χ² per
+    degree of freedom where they disagree.
 
     Raises AnalysisError for a missing or non-numeric column, sizes that are not positive and negative errors.
     """
@@ -99,7 +98,7 @@ def cross_curves(data: Curves) -> SizeCrossings:
     notes = [f"the curves of sizes {' and of '.join(names)} do not cross"] if names else []
     roots = np.array([float(line.roots(data.mean)) for line in found])
     covariance = _covariance(data, found)
-    errors = np.sqrt(np.diag(covariance))
+    errors = np.maximum(np.sqrt(np.diag(covariance)), SMALLEST_ERROR * float(np.ptp(data.points)))
     results = iter(zip(roots, errors, strict=True))
     rows = [(*pair, *(next(results) if line else (np.nan, np.nan))) for pair, line in zip(pairs, lines, strict=True)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -112,26 +111,29 @@ def cross_curves(data: Curves) -> SizeCrossings:
         if law.nu is not None or law.critical is None:
             notes.append(f"crossings not extrapolated: {law.note}")
     weight = errors**-2 / (errors**-2).sum()
-    mean_se = float(np.sqrt(weight @ covariance @ weight))
-    return SizeCrossings(frame, float(weight @ roots), mean_se, "weighted mean", "; ".join(notes))
+    mean = float(weight @ roots)
+    disagree = float((((roots - mean) / errors) ** 2).sum()) / max(len(roots) - 1, 1)
+    mean_se = math.sqrt(float(weight @ covariance @ weight) * max(disagree, 1.0))
+    return SizeCrossings(frame, mean, mean_se, "weighted mean", "; ".join(notes))
 
 
 def find_crossing(data: Curves, i: int) -> Crossing | None:
     """The crossing of sizes number i and i + 1; None where the difference does not clearly change its sign."""
     small, large = np.flatnonzero(data.owner == i), np.flatnonzero(data.owner == i + 1)
-    x, theirs = data.points[large], data.points[small]
-    inside = (x >= theirs[0]) & (x <= theirs[-1])
-    if len(small) < 2 or inside.sum() < 2 * EACH_SIDE:
+    ours, theirs = data.points[large], data.points[small]
+    x = np.interp(np.arange((len(ours) - 1) * PIECES + 1) / PIECES, np.arange(len(ours)), ours)
+    x = x[(x >= theirs[0]) & (x <= theirs[-1])]
+    if min(len(small), len(large)) < 2 or len(x) < 2 * EACH_SIDE:
         return None
-    x, large = x[inside], large[inside]
-    left = np.clip(np.searchsorted(theirs, x, side="right") - 1, 0, len(small) - 2)
-    share = (x - theirs[left]) / (theirs[left + 1] - theirs[left])
-    rows = np.arange(len(x))
+    rows = np.arange(len(x))[:, None]
     difference = np.zeros((len(x), len(data.points)))
-    difference[rows, large] = 1.0
-    difference[rows, small[left]] -= 1 - share
-    difference[rows, small[left + 1]] -= share
-    d, variance = difference @ data.mean, difference**2 @ data.se**2
+    missed = np.zeros(len(x))
+    for own, sign in ((large, 1.0), (small, -1.0)):
+        stencil, weights = cubic(data.points[own], x)
+        difference[rows, own[stencil]] = sign * weights
+        curved, straight = (cubic(data.points[own], x, most_noise=limit)[1] for limit in (np.inf, 0.0))
+        missed += ((curved - straight) * data.mean[own[stencil]]).sum(axis=1) ** 2
+    d, variance = difference @ data.mean, difference**2 @ data.se**2 + missed
     z = d / np.sqrt(variance)
     for sign in (1.0, -1.0):
         crossing = Crossing(x, difference, variance, sign)

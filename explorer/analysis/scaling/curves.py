@@ -16,6 +16,9 @@ from explorer.errors import AnalysisError
 # Errors below this share of a size's typical one, or of the whole range, would fix a curve to one point.
 SMALLEST_SHARE = 0.1
 SMALLEST_ERROR = 1e-6
+STENCIL = 4
+# Sum of squares of the weights of an interpolation, beyond which it multiplies the noise.
+MOST_NOISE = 1.5
 # An error that is given is taken as known: an interval from it is not widened for few replicates.
 KNOWN = 10**6
 
@@ -72,10 +75,10 @@ def curves(
 ) -> Curves | str:
     """The curves of a table, one row a replicate, or one row an average with its standard error in the column `error`.
 
-    Rows without finite numbers are left out. The variance of n replicates of a point is ((n − 1) s² + s̄²)/n with s̄²
-    the mean over the points of that size: the sample variance s² of few replicates is poor, and zero where an outcome
-    of 0 or 1 happens to be the same in all. The reason, instead, where there are no errors: one replicate at every
-    point and no column of errors.
+    Rows without finite numbers are left out. The variance of a point's replicates is that of its own and its two
+    neighbours' deviations, with one degree of freedom added at the mean variance of the size: the sample variance of
+    few replicates is poor, and zero where an outcome of 0 or 1 happens to be the same in all. Returned instead is the
+    reason where there are no errors: one replicate at every point of a size, and no column of errors.
 
     Raises AnalysisError for a missing or non-numeric column, a size that is not positive, and an error that is
     negative or missing.
@@ -101,11 +104,10 @@ def curves(
         values[np.searchsorted(everyone, there)] = grid
         counts = np.isfinite(values).sum(axis=0)
         mean = np.nanmean(values, axis=0)
-        own = np.divide(
-            np.nansum((values - mean) ** 2, axis=0), counts - 1, out=np.zeros(len(points)), where=counts > 1
-        )
-        pooled = own[counts > 1].mean() if (counts > 1).any() else np.nan
-        variance = ((counts - 1) * own + pooled) / counts / counts
+        squares, free = np.nansum((values - mean) ** 2, axis=0), np.maximum(counts - 1, 0)
+        pooled = squares.sum() / free.sum() if free.any() else np.nan
+        near, freedom = (np.convolve(v, np.ones(3))[1:-1] for v in (squares, free))
+        variance = (near + pooled) / (freedom + 1) / counts
         parts.append((np.full(len(points), value), points, mean, np.sqrt(variance), values))
     if not parts:
         return "no row has a finite value"
@@ -135,3 +137,28 @@ def _floored(sizes: Array, points: Array, mean: Array, se: Array, values: Array 
     least = max(SMALLEST_ERROR * float(np.ptp(mean)), 1e-12)
     floored = np.maximum(np.maximum(se, SMALLEST_SHARE * typical[owner]), least)
     return Curves(levels, owner.astype(np.int64), points, mean, floored, values, n)
+
+
+def cubic(points: Array, where: Array, most_noise: float = MOST_NOISE) -> tuple[NDArray[np.intp], Array]:
+    """How a curve on increasing points is interpolated: which points, and their weights, both (where, stencil).
+
+    By the cubic through the four nearest, the parabola or the line where there are no four. Where the squares of the
+    weights sum to more than `most_noise`, because points happen to lie close together, by the straight line between
+    neighbours; everywhere, where it is 0.
+    """
+    n = len(points)
+    width = min(STENCIL, n)
+    left = np.clip(np.searchsorted(points, where, side="right") - 1, 0, max(n - 2, 0))
+    stencil = np.clip(left - 1, 0, n - width)[:, None] + np.arange(width)
+    nodes = points[stencil]
+    weights = np.ones(nodes.shape)
+    for j in range(width):
+        for m in range(width):
+            if m != j:
+                weights[:, j] *= (where - nodes[:, m]) / (nodes[:, j] - nodes[:, m])
+    if n > 1:
+        part = ((where - points[left]) / (points[left + 1] - points[left]))[:, None]
+        line = (stencil == left[:, None]) * (1 - part) + (stencil == left[:, None] + 1) * part
+        noisy = (weights**2).sum(axis=1) > most_noise
+        weights[noisy] = line[noisy]
+    return stencil, weights
