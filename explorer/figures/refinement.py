@@ -108,8 +108,8 @@ def _panel(group: pd.DataFrame, number: int, axes: list[str], value: str) -> Pan
         )
     points = before[:, : len(axes)]
     low, high = points.min(axis=0), points.max(axis=0)
-    counts = known.groupby(axes)[value].count().to_numpy()
-    variances = known.groupby(axes)[value].var(ddof=1).fillna(0.0).to_numpy()
+    counts = np.asarray(known.groupby(axes)[value].count(), dtype=np.int64)
+    variances = np.asarray(known.groupby(axes)[value].var(ddof=1).fillna(0.0), dtype=np.float64)
     noise = variance_of_means(unit_box(points, low, high, (False,) * len(axes)), counts, variances)
     means = before[:, len(axes)]
     threshold = half_way(means, noise)

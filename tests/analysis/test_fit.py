@@ -162,7 +162,21 @@ def test_estimator_gives_a_number_or_says_why_not(estimator, table):
             assert "no interval" in row.note
 
 
+def sizes():
+    """Three sizes, whose boundaries go to 0.6."""
+    return pd.concat(
+        [
+            both_phases(noise=0.001).assign(dimension=d, sparsity=lambda t, s=0.4 / d: t["sparsity"] + s)
+            for d in (16, 32, 64)
+        ]
+    )
+
+
+FITTING = {"finite_size": sizes}
+
+
 def test_estimator_finds_a_boundary_where_there_is_one(estimator):
-    (row,) = fit_boundary(both_phases(noise=0.001), estimator=estimator).itertuples()
+    table = FITTING[estimator]() if estimator in FITTING else both_phases(noise=0.001)
+    (row,) = fit_boundary(table, estimator=estimator).itertuples()
     assert 0.55 < row.critical < 0.7
     assert row.seeds == 3

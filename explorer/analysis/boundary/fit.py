@@ -59,7 +59,7 @@ def fit_boundary(
     missing where none is known), `seeds`, `n` (outcomes used), `method`, `note` (why there is no boundary, where there is
     none), `mixed_low` and `mixed_high` (where neither pure phase was found), `extrapolated` (crossing), and `settings` that
     a switch depends on; after them what else an estimator found. `level_set` follows the boundary along a second axis, `across`,
-    in a row for each of its values, at `threshold` (default: half-way between the phases).
+    in a row for each of its values, at `threshold` (default: half-way between the phases); `finite_size` extrapolates in `size`.
     `switch` takes any order parameter; `crossing` tells phases apart by one on the scale of localization, 3/(d + 2) to 1.
     `switch` uses the rows whose column `start` is `random`, or all where there is no such column. Where there is no column
     `seed`, the rows of one point are its replicates.
@@ -99,9 +99,10 @@ def fit_boundary(
         for name, method in methods.items():
             answer = method(Problem(group, along, order, loss, seed, start, size, across, threshold))
             for found in [answer] if isinstance(answer, Boundary) else answer:
-                told_apart = [c for c in pooled if c not in found.at]
+                apart = {*found.at, *([size] if "sizes" in found.quantities else [])}
+                unsaid = [c for c in pooled if c not in apart]
                 theory = predicted_boundary(along, {**known, **found.at}) if name in AT_EQUAL_LOSS else None
-                rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, told_apart, known)})
+                rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, unsaid, known)})
     at = dict.fromkeys(column for row in rows for column in row if column not in (*by, *COLUMNS))
     return pd.DataFrame(rows, columns=[*by, *COLUMNS, *at]).astype(dict.fromkeys(NUMBERS, "float64"))
 
