@@ -43,6 +43,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/enumeration.py
 	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/time_to_boundary.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -7,13 +7,13 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from explorer import yaml_text
 from explorer.axes import Axis, Value, shown
@@ -22,6 +22,7 @@ from explorer.errors import StudyError
 from explorer.grid import Grid, Written
 from explorer.ranges import expand
 from explorer.registry import nearest
+from explorer.sections import SECTIONS, Keep, Refine, Resources, Search, Section, check_refine, check_search
 from explorer.settings import axes_of, code_dimension, known_axes, resolve
 from explorer.sources import sources
 
@@ -29,29 +30,12 @@ NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 LARGEST_STUDY = 1_000_000
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Keep(_Section):
-    """What is kept beside the outcomes."""
-
-    curves: bool = False
-    minimizers: bool = False
-
-
-class Resources(_Section):
-    """What a pack is given, and how many cells share one (`auto`: by shape and study)."""
-
-    cpus_per_pack: Annotated[int | float, Field(gt=0, le=4096)] = 1
-    gpus_per_pack: Annotated[int | float, Field(ge=0, le=64)] = 0
-    cells_per_pack: Literal["auto"] | Annotated[int, Field(ge=1, le=65536)] = "auto"
-
-
-class _Document(_Section):
+class _Document(Section):
     name: str
     axes: dict[str, Any]
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default_factory=dict)
+    search: Search | None = None
+    refine: Refine | None = None
     keep: Keep = Keep()
     resources: Resources = Resources()
 
@@ -81,8 +65,17 @@ class Study:
         self._document = self._checked(document)
         self.name = self._document.name
         self.keep, self.resources = self._document.keep, self._document.resources
+        self.search, self.refine = self._document.search, self._document.refine
         self.values: dict[str, Written] = self._values()
         self._check_combinations()
+        if self.search is not None and self.refine is not None:
+            raise StudyError(
+                f"{self._at(('refine',))}: found beside search; expected one of them, in studies of their own."
+            )
+        if self.refine is not None:
+            check_refine(self.refine, self.values, self._at)
+        if self.search is not None:
+            check_search(self.search, self.values, self._at)
 
     def _at(self, path: yaml_text.Path) -> _Place:
         return _Place(self, path)
@@ -110,17 +103,19 @@ class Study:
         path: yaml_text.Path = error["loc"][:2]  # section and key; then pydantic names the member of a union
         found, key = error["input"], str(path[-1])
         if error["type"] == "extra_forbidden":
-            section: Any = (
-                {"keep": Keep, "resources": Resources}.get(str(path[0]), _Document) if len(path) > 1 else _Document
-            )
+            section: Any = SECTIONS.get(str(path[0]), _Document) if len(path) > 1 else _Document
             known = list(section.model_fields)
             hint = nearest(key, known)
             if len(path) == 1 and not hint and str(path[0]) in known_axes():
                 hint = f' "{path[0]}" is a setting: write it under axes.'
             return f"{self._at(path)}: unknown key; expected one of {', '.join(known)}.{hint}"
         if error["type"] == "missing":
-            expected = {"name": "a name for the study", "axes": "a mapping of settings to values"}[key]
-            return f"{self.where}: {yaml_text.shown(path)}: missing; expected {expected}."
+            expected = {
+                "name": "a name for the study", "axes": "a mapping of settings to values",
+                "along": "a numeric axis, or two, with the range to search in", "budget": "a number of cells",
+                "over": "a mapping of settings to ranges or lists of values",
+            }[key]  # fmt: skip
+            return f"{self._at(path) if len(path) > 1 else f'{self.where}: {yaml_text.shown(path)}'}: missing; expected {expected}."
         if key == "cells_per_pack":
             return f'{self._at(path)}: found {shown(found)}, expected "auto" or a whole number from 1 to 65536.'
         expected = {
@@ -285,27 +280,24 @@ class Study:
 
         Raises StudyError where a cell would take more memory than any machine is expected to have.
         """
+        return self._widths(self.cells)
+
+    def widths_of(self, cells: Sequence[Cell]) -> dict[str, int]:
+        """The same for cells that were proposed: those of the grid's shapes have the grid's slots."""
+        others = [cell for cell in cells if cell.shape_key not in self.widths]
+        return {**self._widths(others), **self.widths}
+
+    def _widths(self, cells: Sequence[Cell]) -> dict[str, int]:
         from explorer.training.size import pack_width
 
         asked, gpu = self.resources.cells_per_pack, self.resources.gpus_per_pack > 0
-        counts = Counter(cell.shape_key for cell in self.cells)
-        streams, largest = self._streams_and_largest()
+        counts = Counter(cell.shape_key for cell in cells)
+        streams, largest = _streams_and_largest(cells)
         for cell in largest.values():
             self._check_memory(cell, gpu)
         if isinstance(asked, int):
             return dict.fromkeys(counts, asked)
-        return {key: pack_width(largest[key], cells, gpu, len(streams[key])) for key, cells in counts.items()}
-
-    def _streams_and_largest(self) -> tuple[dict[str, set[object]], dict[str, Cell]]:
-        """By shape key: the streams of its cells, and a cell with the largest fixed training set."""
-        streams: dict[str, set[object]] = {}
-        largest: dict[str, Cell] = {}
-        for cell in self.cells:
-            known = streams.setdefault(cell.shape_key, set())
-            if cell.stream not in known:
-                known.add(cell.stream)
-                largest[cell.shape_key] = max(largest.get(cell.shape_key, cell), cell, key=fixed_samples)
-        return streams, largest
+        return {key: pack_width(largest[key], n, gpu, len(streams[key])) for key, n in counts.items()}
 
     def _check_memory(self, cell: Cell, gpu: bool) -> None:
         from explorer.training.size import CELL_BYTES, too_large
@@ -321,6 +313,18 @@ class Study:
             f'{self._at(place)}: a cell of architecture "{cell.settings["architecture"]}" at dimension '
             f"{cell.settings['dimension']} takes about {needed} of memory, expected at most {limit}: {smaller}."
         )
+
+
+def _streams_and_largest(cells: Sequence[Cell]) -> tuple[dict[str, set[object]], dict[str, Cell]]:
+    """By shape key: the streams of its cells, and a cell with the largest fixed training set."""
+    streams: dict[str, set[object]] = {}
+    largest: dict[str, Cell] = {}
+    for cell in cells:
+        known = streams.setdefault(cell.shape_key, set())
+        if cell.stream not in known:
+            known.add(cell.stream)
+            largest[cell.shape_key] = max(largest.get(cell.shape_key, cell), cell, key=fixed_samples)
+    return streams, largest
 
 
 def fixed_samples(cell: Cell) -> float:

@@ -58,6 +58,15 @@ table = pd.DataFrame({"sparsity": [0.2, 0.4, 0.6], "localization": [0.1, 0.4, 0.
 assert fit_boundary(table, estimator="halfway")["critical"].tolist() == [0.6]
 assert "stays below" in fit_boundary(table[:2], estimator="halfway")["note"][0]
 """,
+    "proposer": """
+import numpy as np
+from explorer.proposers.base import Ask, Domain, Observed, proposers
+domain = Domain(np.array([0.0]), np.array([1.0]), np.array([0.25]), (False,))
+ends = Observed(np.array([[0.0], [1.0]]), np.zeros(2, dtype=np.int64), np.array([0.1, 0.9]))
+found = proposers["farthest"](ends, domain, Ask(1, 0.3))
+assert found.points.tolist() == [[0.5]] and not found.known
+assert proposers["farthest"](ends, domain, Ask(1, 0.5)).known
+""",
     "figure": """
 from pathlib import Path
 from explorer import figure

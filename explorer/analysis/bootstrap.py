@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +33,23 @@ def seed_weights(seeds: int, generator: np.random.Generator) -> tuple[NDArray[np
     return counts, math.factorial(seeds) / factorials / seeds**seeds
 
 
+class Spread(NamedTuple):
+    """An interval about an estimate, and its standard error."""
+
+    low: float
+    high: float
+    se: float
+
+
 def interval(
     estimate: float, values: NDArray[np.float64], weights: NDArray[np.float64], seeds: int, level: float = 0.95
-) -> tuple[float, float] | None:
+) -> Spread | None:
     """Percentile interval about an estimate, widened for few seeds; None unless half of the resamples gave a value.
 
     The percentile bootstrap is too narrow by √((n − 1)/n) and by normal instead of Student quantiles (Hesterberg,
     "What teachers should know about the bootstrap", 2015, section 3.3); the distances of its ends from the estimate are
-    multiplied by √(n/(n − 1)) t_{n−1} / z. Resamples without a value count as missing.
+    multiplied by √(n/(n − 1)) t_{n−1} / z, and the deviation of the resamples by √(n/(n − 1)). Resamples without a value count
+    as missing.
     """
     present = np.isfinite(values)
     if seeds < 2 or weights[present].sum() < 0.5 * weights.sum():
@@ -47,7 +57,10 @@ def interval(
     tail = (1 - level) / 2
     low, high = _quantiles(values[present], weights[present], (tail, 1 - tail))
     wider = math.sqrt(seeds / (seeds - 1)) * float(special.stdtrit(seeds - 1, 1 - tail) / special.ndtri(1 - tail))
-    return estimate - wider * max(estimate - low, 0.0), estimate + wider * max(high - estimate, 0.0)
+    share = weights[present] / weights[present].sum()
+    deviation = math.sqrt(float(share @ (values[present] - float(share @ values[present])) ** 2))
+    se = math.sqrt(seeds / (seeds - 1)) * deviation
+    return Spread(estimate - wider * max(estimate - low, 0.0), estimate + wider * max(high - estimate, 0.0), se)
 
 
 def _quantiles(
@@ -59,16 +72,14 @@ def _quantiles(
     return float(low), float(high)
 
 
-def over_seeds(
-    estimate: float, seeds: int, compute: Callable[[NDArray[np.float64]], float]
-) -> tuple[float, float] | None:
+def over_seeds(estimate: float, seeds: int, compute: Callable[[NDArray[np.float64]], float]) -> Spread | None:
     """95 % interval of `compute(weight of each seed)` about the estimate from all seeds."""
     return over_resamples(estimate, seeds, lambda rows: np.array([compute(row) for row in rows]))
 
 
 def over_resamples(
     estimate: float, seeds: int, compute: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> tuple[float, float] | None:
+) -> Spread | None:
     """The same for a `compute` that takes all resamples at once, weights (resample, seed), and gives a value for each."""
     if seeds < 2:
         return None

@@ -12,8 +12,8 @@ import torch
 from explorer.cells import Cell, Pack
 from explorer.engine.rows import Provenance, curve_table, minimizer_table, outcome_table
 from explorer.errors import StoreError
+from explorer.sections import Keep
 from explorer.store import StoreWriter
-from explorer.study import Keep
 from explorer.training import CellResult, PackRun
 from explorer.training.program import compiler_available
 

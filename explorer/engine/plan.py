@@ -12,7 +12,7 @@ import torch
 
 from explorer.cells import Cell, Pack, make_packs
 from explorer.errors import StoreError
-from explorer.store import open_store
+from explorer.store import open_store, study_name
 from explorer.study import Study, fixed_samples
 from explorer.training.size import PROCESS_BYTES, parameters, process_bytes
 
@@ -68,31 +68,33 @@ def default_out(study: Study) -> str:
 
 
 def plan_study(study: Study, out: str | None = None, retry_failed: bool = False) -> Plan:
-    """What `run_study` would train; trains nothing and writes nothing."""
+    """What `run_study` would train first: the grid, and what earlier runs have proposed. Trains nothing and writes nothing."""
     place = out or default_out(study)
-    cells = study.cells
     try:
-        missing = open_store(place).missing(cells, retry_failed)
+        rounds = open_store(place).rounds(study_name(study.text))
+    except StoreError as error:
+        if "no store here" not in str(error):
+            raise
+        rounds = []
+    proposed = (Cell(settings) for one in rounds for settings in one.settings)
+    cells = {cell.key: cell for cell in (*study.cells, *proposed)}
+    return plan_cells(study, list(cells.values()), place, retry_failed)
+
+
+def plan_cells(study: Study, cells: Sequence[Cell], out: str, retry_failed: bool = False) -> Plan:
+    """What training these cells of a study would do to the store `out`."""
+    try:
+        missing = open_store(out).missing(cells, retry_failed)
     except StoreError as error:
         if "no store here" not in str(error):
             raise
         missing = list(cells)
-    widths = study.widths
+    widths = study.widths_of(cells)
     packs = _packs(missing, widths, (os.cpu_count() or 1) / study.resources.cpus_per_pack)
     shapes = len({cell.shape_key for cell in missing})
     seconds = _estimate(packs, shapes, study)
-    return Plan(
-        study,
-        place,
-        len(cells),
-        len(cells) - len(missing),
-        tuple(missing),
-        widths,
-        packs,
-        shapes,
-        seconds,
-        retry_failed,
-    )
+    done = len(cells) - len(missing)
+    return Plan(study, out, len(cells), done, tuple(missing), widths, packs, shapes, seconds, retry_failed)
 
 
 def _packs(missing: Sequence[Cell], widths: Mapping[str, int], workers: float) -> tuple[Pack, ...]:

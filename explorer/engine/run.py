@@ -17,13 +17,14 @@ from pathlib import Path
 from platform import node
 from typing import Any
 
-from explorer.cells import Pack
+from explorer.cells import Cell, Pack
 from explorer.engine import cluster
-from explorer.engine.plan import Plan, plan_study
+from explorer.engine.plan import Plan, plan_cells, plan_study
 from explorer.engine.progress import RunProgress, duration
 from explorer.engine.rows import git_revision
 from explorer.errors import EngineError, StoreError
-from explorer.store import StoreWriter, open_store
+from explorer.proposers.rounds import Rounds, rounds_of
+from explorer.store import StoreWriter, open_store, study_name
 from explorer.study import Study
 
 log = logging.getLogger("explorer")
@@ -62,16 +63,39 @@ def run_study(
 
     Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
     """
+    proposer = rounds_of(study)
     plan = plan_study(study, out, retry_failed)
     _warn_of_another_run(plan)
     writer = StoreWriter(plan.out)
     writer.create()
     writer.keep_study(study.text, [cell.key for cell in study.cells])
     begin = time.monotonic()
-    interrupted = False
-    if plan.packs:
-        interrupted = _train(plan, writer, address, progress)
+    interrupted = _train(_rounds(plan, proposer, writer, progress), writer, address, progress)
     return _summary(plan, time.monotonic() - begin, interrupted)
+
+
+def _rounds(plan: Plan, proposer: Rounds | None, writer: StoreWriter, show: bool) -> Iterator[Plan]:
+    """What is to be trained: first the grid and what was proposed before, then what each round proposes from the outcomes."""
+    yield plan
+    if proposer is None:
+        return
+    name = study_name(plan.study.text)
+    asked: Sequence[Cell] = plan.missing
+    while True:
+        store = open_store(plan.out)
+        if store.missing(asked):
+            return  # what could not be trained now is no reason to propose it again
+        before = store.rounds(name)
+        proposed = proposer.propose(store)
+        for line in proposed.said:
+            log.info(line)
+            if show:
+                print(line, file=sys.stderr, flush=True)
+        if not proposed.cells:
+            return
+        asked = proposed.cells
+        writer.keep_round(name, proposer.section, len(before) + 1, asked)
+        yield plan_cells(plan.study, asked, plan.out, plan.retry_failed)
 
 
 def _warn_of_another_run(plan: Plan) -> None:
@@ -87,7 +111,8 @@ def _warn_of_another_run(plan: Plan) -> None:
 
 def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     store = open_store(plan.out)
-    wanted = {cell.key for cell in plan.study.cells}
+    rounds = store.rounds(study_name(plan.study.text))
+    wanted = {cell.key for cell in plan.study.cells}.union(*(one.keys for one in rounds))
     rows = [r for r in store.arrow(["cell_key", "status"]).to_pylist() if r["cell_key"] in wanted]
     statuses = [row["status"] for row in rows]
     return RunSummary(
@@ -103,35 +128,49 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     )
 
 
-def _train(plan: Plan, writer: StoreWriter, address: str | None, show: bool) -> bool:
-    """Train the plan's packs; returns whether the run was interrupted."""
+def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show: bool) -> bool:
+    """Train the packs of one plan after another, on one Ray; returns whether the run was interrupted."""
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    facts = {"run": run, "study": plan.study.name, "host": node(), "pid": os.getpid(),
-             "started_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
+    facts = {
+        "run": run,
+        "host": node(),
+        "pid": os.getpid(),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    said: dict[str, Any] = {}
 
     def note(counts: dict[str, Any], state: str = "running") -> None:
+        said.update(counts)
         try:
-            writer.note_run(run, {**facts, "state": state, **counts})
+            writer.note_run(run, {**facts, "state": state, **said})
         except StoreError as error:  # a status that cannot be written is no reason to stop training
             log.warning("status not written: %s", error)
 
-    with _log_file(writer, run), RunProgress(plan.cells, plan.done, note, show) as progress:
-        log.info("run %s: %d of %d cells in %d packs", run, len(plan.missing), plan.cells, len(plan.packs))
-        note(progress.counts())
-        interrupted = False
+    state, started = "stopped", time.monotonic()
+    with contextlib.ExitStack() as open_until_done:
         try:
-            cpus = os.cpu_count() or 1
-            with cluster.connected(address, cpus):
-                _fit(plan, progress, address)
+            for plan in plans:
+                if not plan.packs:
+                    continue
+                if not said:
+                    facts["study"] = plan.study.name
+                    open_until_done.enter_context(_log_file(writer, run))
+                    open_until_done.enter_context(cluster.connected(address, os.cpu_count() or 1))
+                log.info("run %s: %d of %d cells in %d packs", run, len(plan.missing), plan.cells, len(plan.packs))
+                with RunProgress(plan.cells, plan.done, note, show) as progress:
+                    note(progress.counts())
+                    try:
+                        _fit(plan, progress, address)
+                    finally:
+                        note(progress.counts())
+            state = "finished"
         except KeyboardInterrupt:
-            interrupted = True
-        except BaseException:
-            note(progress.counts(), "stopped")
-            raise
-        note(progress.counts(), "interrupted" if interrupted else "finished")
-        log.info("run %s %s after %s", run, "interrupted" if interrupted else "finished",
-                 duration(time.monotonic() - progress.started))  # fmt: skip
-    return interrupted
+            state = "interrupted"
+        finally:
+            if said:
+                note({}, state)
+                log.info("run %s %s after %s", run, state, duration(time.monotonic() - started))
+    return state == "interrupted"
 
 
 def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:

@@ -13,7 +13,7 @@ from ray import tune
 from explorer.cells import Cell, Pack
 from explorer.engine.job import PackJob
 from explorer.engine.progress import RunProgress
-from explorer.study import Keep
+from explorer.sections import Keep
 
 SLICE_SECONDS = 1.0
 

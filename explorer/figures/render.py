@@ -37,8 +37,11 @@ def figure(
     """Draw the figure `name` from a store; also write it where `out` (.png, .pdf or .svg) is given.
 
     `phase_diagram` shows `value` over the axes `x` and `y` from starts `start`; `loss_curves` the loss along `x` at each `y`;
-    `minimizers` the learned encoders along `x`; `decoders` the losses of several architectures along `x` at each `y`, on what
-    theory has for them; `zoo` the losses of architectures at each code length. `where` is an SQL condition that chooses cells.
+    `hysteresis` `value` and loss of both starts along `x` at each `y`, with spinodals and crossing; `minimizers` the learned
+    encoders along `x`; `refinement` the rounds of a refinement along `x`; `collapse` `value` along `x` at every dimension, and on one
+    curve; `hyperparameters` the best ones of a search along `x`; `decoders` the losses of several architectures along `x` at each
+    `y`, on what theory has for them; `zoo` the losses of architectures at each code length. `where` is an SQL condition that
+    chooses cells; of a search the others show the best trial of each grid point.
     Raises StudyError for an unknown name, AnalysisError where the store lacks what the figure needs or the format is unknown.
     """
     kind = figures[name]

@@ -35,15 +35,22 @@ def cells(
 ) -> pd.DataFrame:
     """The outcomes that a figure is drawn from; AnalysisError where there are none, or a column is missing.
 
-    `results`: the columns beside the settings that are needed or used where they are there; all where None.
+    `results`: the columns beside the settings that are needed or used where they are there; all where None. Of a search there is
+    the best trial of each grid point, and what was searched over is missing unless it is needed.
     """
     axes = {"--x": options.x, "--y": options.y}
     if set(axes.values()) <= {*needed}:
         _check_axes(options)
     everything = results is None
-    table = store.to_pandas(where=options.where) if everything else store.outcomes((*needed, *results), options.where)
+    if everything:
+        table = store.to_pandas(where=store.chosen(options.where))
+        table[[name for name in store.searched.over if name in table and name not in needed]] = None
+    else:
+        table = store.outcomes((*needed, *results), options.where)
     if table.empty:
         chosen = f" where {options.where}" if options.where else ""
+        if len(store.arrow(["status"], options.where)):
+            raise AnalysisError(f"{store.files.name}: no trial of the search{chosen} has a loss; see explorer status.")
         raise AnalysisError(f"{store.files.name}: no cells{chosen}; run the study first, or widen the condition.")
     for option, axis in axes.items():
         if axis in needed and (axis not in table or table[axis].isna().all()):

@@ -1,6 +1,7 @@
 """The store: immutable Parquet parts, written whole, read while a study runs."""
 
 from explorer.store.reader import Store, open_store
-from explorer.store.writer import StoreWriter
+from explorer.store.rounds import Round
+from explorer.store.writer import StoreWriter, study_name
 
-__all__ = ["Store", "StoreWriter", "open_store"]
+__all__ = ["Round", "Store", "StoreWriter", "open_store", "study_name"]

@@ -14,8 +14,10 @@ from explorer.errors import StoreError
 from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_of
 from explorer.registry import nearest
 from explorer.store.files import Files
+from explorer.store.rounds import Round, read_rounds
+from explorer.store.searched import Searched
 from explorer.store.snapshot import Snapshot
-from explorer.store.sql import quoted
+from explorer.store.sql import BEST, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +115,25 @@ class Store:
         """The columns that are observables."""
         return observables_of(self.schema)
 
+    @property
+    def searched(self) -> Searched:
+        """The settings that studies run into the store searched over; none where there was no search."""
+        return self._see(lambda seen: seen.searched)
+
+    def chosen(self, where: str | None = None, trials: str = BEST) -> str | None:
+        """An SQL condition for the rows where `where` holds that are the best trial of their grid point.
+
+        `trials` may also be `default`, the grid's own cells, whose searched settings are at their defaults, or `all`. Without a search
+        all rows are chosen. Raises StoreError for another name.
+        """
+        conditions = {BEST: BEST, "default": "cell_key IN (SELECT cell_key FROM stored_grid)", "all": None}
+        if trials not in conditions:
+            raise StoreError(
+                f'trials: found "{trials}", expected one of {", ".join(conditions)}.{nearest(trials, conditions)}'
+            )
+        condition = conditions[trials] if self.searched.over else None
+        return " AND ".join(f"({part})" for part in (where, condition) if part) or None
+
     def columns_of(self, pack_key: str) -> set[str]:
         """The columns of the part that this pack wrote."""
         return self._see(lambda seen: seen.columns_of(pack_key))
@@ -133,14 +154,17 @@ class Store:
         """The cells as a pandas frame, sorted by key; see `arrow`."""
         return self.arrow(columns, where).to_pandas()
 
-    def outcomes(self, results: Sequence[str], where: str | None = None) -> pd.DataFrame:
+    def outcomes(self, results: Sequence[str], where: str | None = None, trials: str = BEST) -> pd.DataFrame:
         """These columns of the cells, as far as there are, and all settings: what analysis takes, in no promised order.
 
-        A setting that is the same in all rows and is not named is one category, whatever its type: it is not read.
+        A setting that is the same in all rows and is not named is one category, whatever its type: it is not read. Of a search
+        there is the best trial of each grid point (see `chosen`), and what was searched over, unless it is named, is missing:
+        it tells no groups apart.
         """
         import numpy as np
         import pandas as pd
 
+        where = self.chosen(where, trials)
         condition = f" WHERE {where}" if where else ""
         ends = ", ".join(f"min({quoted(n)}), max({quoted(n)}), count({quoted(n)})" for n in self.settings)
         counted = self.sql(f"SELECT count(*){', ' * bool(ends)}{ends} FROM cells{condition}").to_pydict()
@@ -150,6 +174,8 @@ class Store:
             for name, low, high, count in zip(self.settings, found[::3], found[1::3], found[2::3], strict=True)
             if (count == rows and low == high) or not count
         }
+        if trials == BEST:
+            same |= {name: None for name in self.searched.over if name in self.settings and name not in results}
         wanted = [name for name in self.schema.names if name in {*self.settings, *results} and name not in same]
         chosen = ", ".join(quoted(name) for name in wanted) or "true AS nothing"
         frame = self.sql(f"SELECT {chosen} FROM cells{condition}").to_pandas()
@@ -205,6 +231,10 @@ class Store:
     def study_texts(self) -> list[str]:
         """The YAML of every study that was run into this store."""
         return [self.files.read(path).decode() for path in self.files.listing("studies", ".yaml")]
+
+    def rounds(self, study: str | None = None) -> list[Round]:
+        """What refinement and search proposed, in that order: of the study with this name, or of all (see `study_name`)."""
+        return list(read_rounds(self.files, study))
 
     def planned_keys(self) -> set[str]:
         """The cells that the studies run into this store ask for."""

@@ -22,7 +22,9 @@ from explorer.records import (
 )
 from explorer.store.files import Files
 from explorer.store.parts import SUFFIX, Source, digest_of, name_of, read_schema, settled, sources
-from explorer.store.sql import Scan, Table, connect, run_query
+from explorer.store.rounds import is_round
+from explorer.store.searched import Searched, read_searched
+from explorer.store.sql import BEST, Scan, Table, connect, run_query
 
 PLANNED = pa.schema([pa.field("cell_key", pa.string())])
 FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
@@ -52,6 +54,11 @@ class Snapshot:
         return self._sources[folder]
 
     @cached_property
+    def searched(self) -> Searched:
+        """What the studies that were run into the store searched over."""
+        return read_searched(self.files.read(path).decode() for path in self.files.listing("studies", ".yaml"))
+
+    @cached_property
     def schemas(self) -> dict[str, pa.Schema]:
         """The schemas that parts of cells had when they were published, by digest; one footer each is read."""
         counted, _ = self.sources("cells")
@@ -61,7 +68,7 @@ class Snapshot:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The columns of `cells`: the union over its parts."""
+        """The columns of `cells`: the union over its parts, and which trial is the best of its point where there was a search."""
         schemas = list(self.schemas.values())
         try:
             younger = [pa.field(name, YOUNGER[name][0], metadata=SETTING) for name in younger_columns(schemas)]
@@ -72,7 +79,8 @@ class Snapshot:
         results = [field.name for field in RESULT]
         order = [*first, *sorted(settings_of(merged)), *results, *observables_of(merged)]
         order += [name for name in merged.names if name not in order]
-        return pa.schema([merged.field(name) for name in order])
+        best = [pa.field(BEST, pa.bool_())] if self.searched.over else []
+        return pa.schema([*(merged.field(name) for name in order), *best])
 
     def columns_of(self, pack_key: str) -> set[str]:
         """The columns of the part that this pack wrote."""
@@ -98,15 +106,21 @@ class Snapshot:
     def _connection(self, folders: tuple[str, ...]) -> Any:
         if folders not in self._connections:
             plans = self.files.listing("studies", ".keys.parquet")
+            rounds = [path for path in plans if is_round(path)]
+            grids = [path for path in plans if not is_round(path)]
             tables = {
                 "cells": Table(self.schema, self._scans("cells")),
                 **{folder: Table(FIXED[folder], self._scans(folder)) for folder in folders},
-                "planned": Table(PLANNED, [Scan(plans, PLANNED)] if plans else []),
+                "planned": Table(PLANNED, [Scan(paths, PLANNED) for paths in (grids, rounds) if paths]),
+                "grid": Table(PLANNED, [Scan(grids, PLANNED)] if grids else []),
             }
             counted, _ = self.sources("cells")
             distinct = not counted or (len(counted) == 1 and counted[0].distinct)
             younger = younger_columns(list(self.schemas.values()))
-            self._connections[folders] = connect(tables, self.files.system, distinct, younger)
+            point = self.searched.point(settings_of(self.schema)) if self.searched.over else None
+            self._connections[folders] = connect(
+                tables, self.files.system, distinct, younger, point, self.searched.pruned
+            )
         return self._connections[folders]
 
     def _scans(self, folder: str) -> list[Scan]:

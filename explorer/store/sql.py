@@ -26,6 +26,17 @@ SELECT count(*) FROM repeated AS first JOIN repeated AS other USING (cell_key, p
 WHERE first.explorer_rank = 1 AND other.explorer_rank > 1
 """
 _WITH_ROW = "CREATE VIEW {name} AS SELECT t.* FROM stored_{name} t SEMI JOIN cells USING (cell_key, pack_key)"
+# Whether a cell is the best trial of its grid point.
+BEST = "best"
+# Trials of one grid point, those with a result before others, then by loss; equal ones in the order in which they ended.
+_BEST = """
+SELECT * EXCLUDE (explorer_counts) REPLACE (
+  explorer_counts AND row_number() OVER (PARTITION BY {point} ORDER BY NOT explorer_counts, loss, finished_at, cell_key) = 1
+  AS best)
+FROM (SELECT *, status NOT IN ('failed', 'diverged') AND coalesce(isfinite(loss), false) AND {whole} AS explorer_counts
+      FROM ({rows}))
+"""
+_WHOLE = "steps = max(steps) OVER (PARTITION BY {point})"
 _TYPES = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN",
           pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ", pa.list_(pa.float32()): "FLOAT[]"}  # fmt: skip
 
@@ -52,11 +63,14 @@ def connect(
     system: fs.FileSystem,
     distinct: bool = False,
     filled: Mapping[str, str] = MappingProxyType({}),
+    point: Sequence[str] | None = None,
+    pruned: bool = False,
 ) -> Any:
     """A DuckDB connection that sees these tables and nothing else: no other files, no network, no Python objects.
 
     `distinct` says that no cell is known to stand in `cells` twice, without looking. `filled` gives an expression for columns of
-    cells that some rows lack.
+    cells that some rows lack. `point` are the settings that trials of one grid point share, where there was a search; with `pruned`
+    the trials that took the most steps are those that count.
     """
     import duckdb
 
@@ -74,7 +88,7 @@ def connect(
         studies = sum(len(scan.paths) for scan in tables["planned"].scans)
         once = "DISTINCT" if studies > 1 else ""  # the keys of one study are distinct
         connection.execute(f"CREATE VIEW planned AS SELECT {once} cell_key FROM stored_planned")
-        _define_cells(connection, distinct, filled)
+        _define_cells(connection, distinct, filled, point, pruned)
         for name in tables.keys() & {"curves", "minimizers"}:
             connection.execute(_WITH_ROW.format(name=name))
     except duckdb.Error as error:
@@ -112,8 +126,10 @@ def _columns(wanted: pa.Schema, there: pa.Schema) -> str:
     )
 
 
-def _define_cells(connection: Any, distinct: bool, filled: Mapping[str, str]) -> None:
-    """The view `cells`: each cell once, the columns that older rows lack filled."""
+def _define_cells(
+    connection: Any, distinct: bool, filled: Mapping[str, str], point: Sequence[str] | None, pruned: bool
+) -> None:
+    """The view `cells`: each cell once, the columns that older rows lack filled, the best trials marked."""
     replaced = ", ".join(f"{expression} AS {name}" for name, expression in filled.items())
     chosen = f"* REPLACE ({replaced})" if replaced else "*"
     rows = f"SELECT {chosen} FROM stored_cells"
@@ -121,6 +137,10 @@ def _define_cells(connection: Any, distinct: bool, filled: Mapping[str, str]) ->
         distinct = connection.execute(_DISTINCT).fetchall()[0][0]
     if not distinct:
         rows = _once(connection, rows)
+    if point is not None:
+        named = ", ".join(map(quoted, point)) or "1"
+        whole = _WHOLE.format(point=named) if pruned else "true"
+        rows = _BEST.format(point=named, whole=whole, rows=rows)
     connection.execute(f"CREATE VIEW cells AS {rows}")
 
 

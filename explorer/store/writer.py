@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,14 @@ from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, schema_digest
 from explorer.store.files import Files
 from explorer.store.parts import part_file, stamp
 from explorer.store.reader import open_store
+from explorer.store.rounds import Proposed, write_round
 
 FOLDERS = ("cells", "curves", "minimizers", "studies", "runs")
+
+
+def study_name(text: str) -> str:
+    """The name under which a study's text is kept."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class StoreWriter:
@@ -35,12 +41,16 @@ class StoreWriter:
 
     def keep_study(self, text: str, keys: Iterable[str]) -> str:
         """Keep a study's YAML and the keys of its cells; returns the name they are kept under."""
-        name = hashlib.sha256(text.encode()).hexdigest()[:12]
+        name = study_name(text)
         self.files.publish_table(
             f"studies/{name}.keys.parquet", pa.table({"cell_key": pa.array(dict.fromkeys(keys), pa.string())})
         )
         self.files.publish(f"studies/{name}.yaml", text.encode())
         return name
+
+    def keep_round(self, study: str, section: str, number: int, cells: Sequence[Proposed]) -> None:
+        """Keep what a section of a study proposed; its cells are planned from then on."""
+        write_round(self.files, study, section, number, cells)
 
     def note_run(self, run: str, state: Mapping[str, Any]) -> None:
         """Say how a run is going, for `status` on any machine."""

@@ -166,3 +166,25 @@ def test_haar_value_depends_on_the_dimension():
     row = fit(branches().assign(dimension=1000, localization=lambda t: t.localization.replace(HAAR, 10 / 1002)))
     assert "rotation found at 0 values" in row.note
     assert row.mixed_low == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("values", [[1000.0], [1000.0, 900.0, 3e5]])
+def test_loss_of_a_training_that_all_but_diverged_is_left_out_and_named(values):
+    table = branches(noise=0.002, seeds=4)
+    spoilt = table.copy()
+    spoilt.loc[[5, 40, 71][: len(values)], "loss"] = values
+    row = fit(spoilt)
+    assert row.critical == pytest.approx(fit(table).critical, abs=0.003)
+    assert f"{len(values)} of {len(table)} values of loss far from all others left out: 1e+03 at" in row.note
+
+
+def test_third_of_the_cells_missing_leaves_the_interval_honest():
+    rows = [fit(branches(noise=0.004, seeds=4, seed=s).sample(frac=0.7, random_state=s)) for s in range(40)]
+    assert 34 <= sum(row.low <= CRITICAL <= row.high for row in rows) <= 40
+
+
+def test_seeds_missing_whole_at_some_points_are_no_hindrance():
+    table = branches(noise=0.002, seeds=4)
+    row = fit(table[~((table.seed >= 2) & (table.sparsity > 0.5))])
+    assert row.critical == pytest.approx(CRITICAL, abs=0.01)
+    assert row.low <= CRITICAL <= row.high

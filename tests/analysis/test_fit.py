@@ -7,7 +7,7 @@ from explorer.analysis.boundary.fit import COLUMNS
 from explorer.errors import AnalysisError
 from tests.analysis.tables import branches, switching
 
-NUMBERS = ["critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated"]
+NUMBERS = ["critical", "se", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated"]
 
 
 def test_one_row_per_group_and_estimator():
@@ -106,7 +106,10 @@ def test_columns_that_hold_lists_are_no_obstacle():
         ({"by": ["sparsity"]}, '"sparsity" is both the axis and a column'),
         ({"along": "init", "by": []}, 'column "init" holds .* values, expected numbers'),
         ({"order": "init"}, 'column "init" holds .* values, expected numbers'),
-        ({"estimator": "crosing"}, 'no estimator "crosing"; expected one of crossing, switch.*Did you mean "crossing"'),
+        (
+            {"estimator": "crosing"},
+            'no estimator "crosing"; expected one of crossing, .*switch.*Did you mean "crossing"',
+        ),
     ],
     ids=str,
 )
@@ -146,18 +149,34 @@ def both_phases(**options):
     ids=["none", "one", "point", "phase", "seed", "order", "loss", "failed", "two", "pair", "both"],
 )
 def test_estimator_gives_a_number_or_says_why_not(estimator, table):
-    (row,) = fit_boundary(table, estimator=estimator).itertuples()
-    assert row.estimator == estimator
-    assert np.isfinite(row.critical) or row.note
-    if np.isnan(row.critical):
-        assert np.isnan([row.low, row.high]).all()
-    elif np.isfinite(row.low):
-        assert row.low <= row.critical <= row.high
-    else:
-        assert "no interval" in row.note
+    rows = list(fit_boundary(table, estimator=estimator).itertuples())
+    assert rows
+    for row in rows:
+        assert row.estimator == estimator
+        assert np.isfinite(row.critical) or row.note
+        if np.isnan(row.critical):
+            assert np.isnan([row.low, row.high]).all()
+        elif np.isfinite(row.low):
+            assert row.low <= row.critical <= row.high
+        else:
+            assert "no interval" in row.note
+
+
+def sizes():
+    """Three sizes, whose boundaries go to 0.6."""
+    return pd.concat(
+        [
+            both_phases(noise=0.001).assign(dimension=d, sparsity=lambda t, s=0.4 / d: t["sparsity"] + s)
+            for d in (16, 32, 64)
+        ]
+    )
+
+
+FITTING = {"finite_size": sizes}
 
 
 def test_estimator_finds_a_boundary_where_there_is_one(estimator):
-    (row,) = fit_boundary(both_phases(noise=0.001), estimator=estimator).itertuples()
+    table = FITTING[estimator]() if estimator in FITTING else both_phases(noise=0.001)
+    (row,) = fit_boundary(table, estimator=estimator).itertuples()
     assert 0.55 < row.critical < 0.7
     assert row.seeds == 3

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from explorer.analysis import fit_boundary
+from explorer.analysis.outliers import far_off
 from tests.analysis.tables import switching
 
 
@@ -140,3 +141,63 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
     rows = [fit(switching(0.6, points=np.linspace(0.4, 0.8, 9), spread=0.02, seed=s)) for s in range(40)]
     covered = sum(row.low <= 0.6 <= row.high for row in rows)
     assert covered >= 33
+
+
+def test_third_of_the_cells_missing_leaves_the_interval_honest():
+    rows = []
+    for seed in range(40):
+        table = switching(0.6, scale=0.02, spread=0.03, seeds=5, seed=seed, points=np.linspace(0.3, 0.9, 13))
+        rows.append(fit(table.sample(frac=0.7, random_state=seed)))
+    covered = sum(row.low <= 0.6 <= row.high for row in rows)
+    assert 33 <= covered <= 40
+
+
+def test_seeds_missing_at_some_points_do_not_bend_the_curve():
+    table = switching(0.6, scale=0.02, seeds=4, spread=0.03, seed=3)
+    late = table[table.seed == int(table.groupby("seed").localization.mean().idxmin())].index[0] // 25
+    gap = table.sparsity.round(3).isin([0.575, 0.6]) & (table.seed == late)
+    assert fit(table[~gap]).critical == pytest.approx(fit(table).critical, abs=0.005)
+    assert fit(table[~gap]).n == len(table) - 2
+
+
+def test_long_gap_of_a_seed_is_not_bridged():
+    table = switching(0.6, seeds=2)
+    gone = (table.seed == 0) & (table.sparsity > 0.45) & (table.sparsity < 0.75)
+    assert fit(table[~gone]).critical == pytest.approx(0.6, abs=0.005)
+
+
+@pytest.mark.parametrize("value", [1000.0, -40.0])
+def test_value_far_from_all_others_is_left_out_and_named(value):
+    table = switching(0.6, seeds=4, spread=0.01, noise=0.01)
+    spoilt = table.copy()
+    spoilt.loc[30, "localization"] = value
+    row = fit(spoilt)
+    assert row.critical == pytest.approx(fit(table).critical, abs=0.005)
+    assert row.n == len(table) - 1
+    assert f"1 of 100 values of localization far from all others left out: {value:.3g} at 0.425" in row.note
+
+
+def test_phase_that_begins_at_the_end_of_the_axis_is_not_far_off():
+    values = np.where(np.tile(np.arange(25), 3) == 24, 0.95, 0.05) + 0.001 * np.random.default_rng(0).standard_normal(
+        75
+    )
+    assert not far_off(values, np.tile(np.linspace(0.3, 0.9, 25), 3)).any()
+
+
+@pytest.mark.parametrize("values", [[], [np.nan], [1.0], [1.0, 50.0], np.full(30, 2.0)])
+def test_few_and_equal_values_are_never_far_off(values):
+    assert not far_off(np.array(values, dtype=float), np.zeros(len(values))).any()
+
+
+def test_heavy_tails_are_not_far_off():
+    generator = np.random.default_rng(0)
+    found = [far_off(generator.standard_t(3, 300), np.tile(np.arange(60), 5)).sum() for _ in range(200)]
+    assert sum(found) <= 1
+
+
+def test_noise_that_is_not_monotone_leaves_the_interval_around_the_truth():
+    covered = 0
+    for seed in range(40):
+        row = fit(switching(0.6, scale=0.03, noise=0.08, seeds=4, seed=seed, points=np.linspace(0.3, 0.9, 13)))
+        covered += row.low <= 0.6 <= row.high
+    assert covered >= 34

@@ -10,8 +10,8 @@ from explorer.architectures.two_layer import TwoLayer
 from explorer.cells import Cell, Pack
 from explorer.engine.job import PackJob
 from explorer.errors import StoreError
+from explorer.sections import Keep
 from explorer.store import StoreWriter, open_store
-from explorer.study import Keep
 
 
 class Fragile(TwoLayer):

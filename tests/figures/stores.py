@@ -50,12 +50,40 @@ def zoo(rate=(0.5, 1.0), architecture=("two_layer", "denoiser", "linear"), seed=
     return cells(0.5, rate, "gaussian", "random", seed, architecture=architecture, **more)
 
 
-# The cells that a figure is tested on, where it does not take those of `cells`.
-FITTING = {"zoo": zoo}
+SEARCH = """
+name: searched
+axes: {source: sparse, architecture: two_layer, sparsity: [0.3, 0.5], rate: 1.0, dimension: 8}
+search:
+  over:
+    learning_rate: {low: 1e-3, high: 1e-1, log: true}
+    surrogate_width: {low: 0.1, high: 0.9}
+    tied: [false, true]
+    refit: [false]
+  budget: 3
+"""
 
 
-def make(place, members, minimizers=False, status="converged", outcome=outcome, observables=("localization", "tying")):
-    """A store with one part that holds these cells."""
+def searching(rate=(0.5, 1.0), **more):
+    """Points with three trials each, the defaults among them."""
+    tried = ({}, {"learning_rate": 0.003, "surrogate_width": 0.6}, {"learning_rate": 0.05, "tied": True})
+    return [cell for trial in tried for cell in cells(rate=rate, init="random", **{**more, **trial})]
+
+
+# The cells that a figure is tested on, where it does not take those of `cells`; and the study that asked for them.
+FITTING = {"zoo": zoo, "hyperparameters": searching}
+STUDIES = {"hyperparameters": SEARCH}
+
+
+def make(
+    place,
+    members,
+    minimizers=False,
+    status="converged",
+    outcome=outcome,
+    observables=("localization", "tying"),
+    study="",
+):
+    """A store with one part that holds these cells, perhaps with the study of them; its grid are the cells at their defaults."""
     good = status not in ("failed", "diverged")
     rows = [
         {**cell.settings, **(outcome(cell) if good else {}), "cell_key": cell.key, "status": status, "pack_key": "pack",
@@ -72,4 +100,7 @@ def make(place, members, minimizers=False, status="converged", outcome=outcome, 
     writer.create()
     table = pa.Table.from_pylist(kept, schema=MINIMIZERS) if kept else None
     writer.publish("pack", pa.Table.from_pylist(rows, schema=schema), None, table)
+    if study:
+        defaults = {"learning_rate": 0.02, "surrogate_width": 0.2, "tied": False}
+        writer.keep_study(study, [c.key for c in members if all(c.settings.get(n) == v for n, v in defaults.items())])
     return open_store(place)

@@ -8,7 +8,7 @@ from explorer import figure
 from explorer.errors import AnalysisError, ExplorerError
 from explorer.figures import figures
 from explorer.figures.base import Options
-from tests.figures.stores import FITTING, cells, make
+from tests.figures.stores import FITTING, STUDIES, cells, make
 
 FIRST_BYTES = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml"}
 
@@ -22,7 +22,8 @@ def name(request):
 def stores(tmp_path_factory):
     kinds = {"": cells, **FITTING}
     return {
-        kind: make(tmp_path_factory.mktemp("store"), of(rate=(0.5, 1.0)), minimizers=True) for kind, of in kinds.items()
+        kind: make(tmp_path_factory.mktemp("store"), of(rate=(0.5, 1.0)), minimizers=True, study=STUDIES.get(kind, ""))
+        for kind, of in kinds.items()
     }
 
 

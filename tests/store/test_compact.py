@@ -18,7 +18,6 @@ from explorer.errors import StoreError
 from explorer.store import StoreWriter, open_store
 from explorer.store.compact import compact
 from explorer.store.files import Files
-from explorer.study import load_study
 from tests.store.parts import curves, gaussian, minimizers, outcomes, sparse
 
 PACKS = 5
@@ -437,16 +436,3 @@ def test_command_refuses_what_is_no_store(tmp_path):
     refused = CliRunner().invoke(app, ["compact", str(tmp_path)])
     assert refused.exit_code == 2
     assert "no store here" in refused.stderr
-
-
-def test_run_that_leaves_many_files_names_compact(tmp_path, monkeypatch):
-    text = "name: few\naxes: {source: sparse, architecture: two_layer, dimension: 8, rate: 1.0, sparsity: 0.5, seed: {count: 3}}\n"
-    (tmp_path / "few.yaml").write_text(text)
-    writer = StoreWriter(str(tmp_path / "store"))
-    writer.create()
-    for i, cell in enumerate(load_study(tmp_path / "few.yaml").cells):
-        publish(writer, f"p{i}", [cell])
-    asked = ["run", str(tmp_path / "few.yaml"), "--out", str(tmp_path / "store")]
-    assert "explorer compact" not in CliRunner().invoke(app, asked).output
-    monkeypatch.setattr("explorer.cli.MANY_PARTS", 3)
-    assert f"3 files of cells; explorer compact {tmp_path}/store" in CliRunner().invoke(app, asked).output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,10 @@ from explorer.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One group of outcomes and the names of the columns that matter."""
+    """One group of outcomes and the names of the columns that matter; `across` is the second axis of a level set.
+
+    `threshold` is the value of the order parameter between the phases, where the caller gives one.
+    """
 
     table: pd.DataFrame
     along: str
@@ -26,15 +29,18 @@ class Problem:
     seed: str = "seed"
     start: str = "init"
     size: str = "dimension"
+    across: str | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """An estimate: location with its 95 % interval, or a note that says why there is none.
+    """An estimate: location with its standard error and 95 % interval, or a note that says why there is none.
 
-    `width` is the distance over which the order parameter goes from 12 % to 88 % of its rise (switch only);
-    `mixed` the range of the axis in which minimizers of neither pure phase were found; `beyond` how far a branch was
-    extrapolated (crossing only).
+    `method` says how it was found and `n` from how many outcomes. `width` is the distance over which the order parameter
+    goes from 12 % to 88 % of its rise (switch only); `mixed` the range of the axis in which minimizers of neither pure phase
+    were found; `beyond` how far a branch was extrapolated (crossing only). `at` is where on other axes the estimate was
+    made, and `quantities` what else an estimator found; both become columns.
     """
 
     critical: float | None = None
@@ -45,6 +51,11 @@ class Boundary:
     mixed: tuple[float, float] | None = None
     beyond: float | None = None
     notes: tuple[str, ...] = field(default=())
+    se: float | None = None
+    method: str = ""
+    n: int = 0
+    at: Mapping[str, float] = field(default_factory=dict)
+    quantities: Mapping[str, float | str | None] = field(default_factory=dict)
 
 
 def columns_read(problem: Problem) -> list[str]:
@@ -53,7 +64,8 @@ def columns_read(problem: Problem) -> list[str]:
     return [name for name in dict.fromkeys(names) if name in problem.table.columns]
 
 
-Estimator = Callable[[Problem], Boundary]
+# An estimate, or several along other axes; never none.
+Estimator = Callable[[Problem], Boundary | Sequence[Boundary]]
 
 estimators: Registry[Estimator] = Registry("estimator", "explorer.analysis.boundary", AnalysisError)
 

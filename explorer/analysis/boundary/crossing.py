@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from explorer.analysis.bootstrap import over_resamples
+from explorer.analysis.bootstrap import Spread, over_resamples
 from explorer.analysis.boundary.base import (
     Boundary,
     Problem,
@@ -20,12 +20,14 @@ from explorer.analysis.boundary.base import (
     on_grid,
     weighted_mean,
 )
+from explorer.analysis.outliers import without_far_off
 from explorer.analysis.phases import classify
 
 FEWEST_POINTS = 2
 # A branch is fitted on the points nearest to the crossing; farther ones may lie on a branch that bends away.
 NEAREST_POINTS = 6
 SMALLEST_VARIANCE = 1e-10
+METHOD = "equal loss of straight branches; bootstrap over seeds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +112,20 @@ def crossing(problem: Problem) -> Boundary:
     """Where the losses of the pure rotation branch and the pure identity branch are equal.
 
     Minimizers from both starts are classified by the order parameter (see `phases.classify`); mixed ones and tie-broken
-    identities are left out. Each branch's seed-mean loss is a straight line through the six points nearest to the crossing,
-    weighted by seed variance (the rotation branch a constant where it has but two points). The interval is a bootstrap over
-    seeds; where the rotation branch is extrapolated it also covers the crossing with that branch continued flat, because
-    the data do not tell between the two. A crossing outside the range that was measured is no boundary.
+    identities are left out, and so are losses far from all others (see `outliers.far_off`). Each branch's seed-mean loss is a
+    straight line through the six points nearest to the crossing, weighted by seed variance (the rotation branch a constant where
+    it has but two points). The interval is a bootstrap over seeds; where the rotation branch is extrapolated it also covers the
+    crossing with that branch continued flat, because the data do not tell between the two. A crossing outside the range that was
+    measured is no boundary.
     """
-    table = problem.table[columns_read(problem)]
+    table, far = without_far_off(problem.table[columns_read(problem)], problem.loss, problem.along)
+    problem = replace(problem, table=table)
     phases = classify(table, problem.order, problem.size)
     along, loss = (table[name].to_numpy(dtype=float) for name in (problem.along, problem.loss))
     seed_of = table[problem.seed].to_numpy()
     seeds = np.unique(seed_of)
     mixed = mixed_range(problem, phases)
-    notes = _left_out(problem, phases)
+    notes = (*_left_out(problem, phases), *far)
     branches = {}
     for phase in ("rotation", "identity"):
         rows = (phases.to_numpy() == phase) & np.isfinite(loss)
@@ -153,13 +157,13 @@ def crossing(problem: Problem) -> Boundary:
     if beyond > 0:
         further = "rotation" if rotation.distance(critical) >= identity.distance(critical) else "identity"
         notes = (f"{further} branch extrapolated by {beyond:.3g}", *notes)
-    return Boundary(critical, *(bounds or (None, None)), None, len(seeds), mixed, beyond, tuple(notes))
+    low, high, se = bounds or (None, None, None)
+    n = int(sum(np.isfinite(branch.losses).sum() for branch in (rotation, identity)))
+    return Boundary(critical, low, high, None, len(seeds), mixed, beyond, tuple(notes), se, METHOD, n)
 
 
-def _interval(
-    rotation: _Branch, identity: _Branch, critical: float, seeds: int, straight: int
-) -> tuple[float, float] | None:
-    found: list[float] = []
+def _interval(rotation: _Branch, identity: _Branch, critical: float, seeds: int, straight: int) -> Spread | None:
+    found: list[Spread] = []
     for degree in {straight, 0} if rotation.distance(critical) > 0 else {straight}:
         estimate = float(_meet(rotation, identity, np.ones((1, seeds)), critical, degree)[0])
         if not np.isfinite(estimate):
@@ -167,8 +171,11 @@ def _interval(
         bounds = over_resamples(estimate, seeds, lambda w, k=degree: _meet(rotation, identity, w, critical, k))
         if bounds is None:
             return None
-        found += bounds
-    return (min(critical, *found), max(critical, *found)) if found else None
+        found.append(bounds)
+    if not found:
+        return None
+    low, high, se = (np.array(column) for column in zip(*found, strict=True))
+    return Spread(min(critical, low.min()), max(critical, high.max()), se.max())
 
 
 def _left_out(problem: Problem, phases: pd.Series) -> tuple[str, ...]:

@@ -17,20 +17,26 @@ DEPENDS_ON = ("dimension", "learning_rate", "surrogate_width", "optimizer", "sch
 MOVES = (*DEPENDS_ON, "rate", "base", "shape", "source", "architecture", "activation", "tied", "evaluation_samples")
 # What switch and crossing read of a table beside the axis, where it is there.
 READ = ("status", "loss", "localization", "tying", "coverage", "dimension", "seed", "init")
+# Estimators of where two branches have equal loss, which is what theory predicts.
+AT_EQUAL_LOSS = ("crossing",)
 COLUMNS = (
     "estimator",
     "critical",
+    "se",
     "low",
     "high",
     "width",
     "theory",
     "seeds",
+    "n",
+    "method",
     "note",
     "mixed_low",
     "mixed_high",
     "extrapolated",
     "settings",
 )
+NUMBERS = ("critical", "se", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated")
 
 
 def fit_boundary(
@@ -43,21 +49,30 @@ def fit_boundary(
     seed: str = "seed",
     start: str = "init",
     size: str = "dimension",
+    across: str | None = None,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
     """Where the phase changes along one axis, for every combination of the columns `by`.
 
     Takes any frame with the columns that are named. Returns one row per group and estimator: the `by` columns,
-    `estimator`, `critical`, `low` and `high` (95 %, bootstrap over seeds), `width` (switch), `theory` (of the crossing, missing
-    where none is known), `seeds`, `note` (why there is no boundary, where there is none), `mixed_low` and `mixed_high`
-    (where neither pure phase was found), `extrapolated` (crossing), and `settings` that a switch depends on.
+    `estimator`, `critical`, its standard error `se`, `low` and `high` (95 %), `width` (switch), `theory` (of the crossing,
+    missing where none is known), `seeds`, `n` (outcomes used), `method`, `note` (why there is no boundary, where there is
+    none), `mixed_low` and `mixed_high` (where neither pure phase was found), `extrapolated` (crossing), and `settings` that
+    a switch depends on; after them what else an estimator found. `level_set` follows the boundary along a second axis, `across`,
+    in a row for each of its values, at `threshold` (default: half-way between the phases); `finite_size` extrapolates in `size`.
     `switch` takes any order parameter; `crossing` tells phases apart by one on the scale of localization, 3/(d + 2) to 1.
-    `switch` uses the rows whose column `start` is `random`, or all where there is no such column.
+    `switch` uses the rows whose column `start` is `random`, or all where there is no such column. Where there is no column
+    `seed`, the rows of one point are its replicates.
 
     Raises AnalysisError for a missing or non-numeric column and an unknown estimator.
     """
     wanted = [estimator] if isinstance(estimator, str) else list(estimator)
     by = [by] if isinstance(by, str) else list(by)
     purpose = "boundary"
+    require(table, [along, *by, order], purpose)
+    if seed == "seed" and seed not in table.columns:
+        points = [c for c in dict.fromkeys((along, *by, size, start, across)) if c is not None and c in table.columns]
+        table = table.assign(**{seed: table.groupby(points, dropna=False).cumcount() if points else 0})
     needed = [along, *by, order, seed, *([loss] if "crossing" in wanted else []), *([start] if start != "init" else [])]
     require(table, needed, purpose)
     for column in (along, order, *([loss] if "crossing" in wanted else [])):
@@ -82,14 +97,14 @@ def fit_boundary(
         if "code_dimension" in group.columns and single(group["code_dimension"]):
             known["code_dimension"] = group["code_dimension"].iloc[0]
         for name, method in methods.items():
-            found = method(Problem(group, along, order, loss, seed, start, size))
-            theory = predicted_boundary(along, known) if name == "crossing" else None
-            rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, pooled, known)})
-    return pd.DataFrame(rows, columns=[*by, *COLUMNS]).astype(
-        dict.fromkeys(
-            ("critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated"), "float64"
-        )
-    )
+            answer = method(Problem(group, along, order, loss, seed, start, size, across, threshold))
+            for found in [answer] if isinstance(answer, Boundary) else answer:
+                apart = {*found.at, *([size] if "sizes" in found.quantities else [])}
+                unsaid = [c for c in pooled if c not in apart]
+                theory = predicted_boundary(along, {**known, **found.at}) if name in AT_EQUAL_LOSS else None
+                rows.append({**dict(zip(by, key, strict=True)), **_row(name, found, theory, unsaid, known)})
+    at = dict.fromkeys(column for row in rows for column in row if column not in (*by, *COLUMNS))
+    return pd.DataFrame(rows, columns=[*by, *COLUMNS, *at]).astype(dict.fromkeys(NUMBERS, "float64"))
 
 
 def _groups(
@@ -116,14 +131,19 @@ def _row(
     return {
         "estimator": name,
         "critical": found.critical,
+        "se": found.se,
         "low": found.low,
         "high": found.high,
         "width": found.width,
         "theory": theory,
         "seeds": found.seeds,
+        "n": found.n,
+        "method": found.method,
         "note": "; ".join(notes),
         "mixed_low": found.mixed[0] if found.mixed else None,
         "mixed_high": found.mixed[1] if found.mixed else None,
         "extrapolated": found.beyond,
         "settings": ", ".join(f"{c}={known[c]}" for c in DEPENDS_ON if c in known),
+        **found.at,
+        **found.quantities,
     }

@@ -39,9 +39,14 @@ def fit(x: Array, y: Array) -> Array | None:
 
 
 def _begin(x: Array, curves: Array) -> tuple[Array, Array, Array]:
-    """A start for each curve, (curve, point), and the bounds of its parameters."""
+    """A start for each curve, (curve, point), and the bounds of its parameters; each curve has at least one present value."""
     span, step = np.ptp(x), float(np.diff(x).min())
-    low, high, first, last = curves.min(axis=1), curves.max(axis=1), curves[:, 0], curves[:, -1]
+    present = np.isfinite(curves)
+    low = curves.min(axis=1, where=present, initial=np.inf)
+    high = curves.max(axis=1, where=present, initial=-np.inf)
+    row = np.arange(len(curves))
+    first = curves[row, present.argmax(axis=1)]
+    last = curves[row, curves.shape[1] - 1 - present[:, ::-1].argmax(axis=1)]
     sign = np.where(last >= first, 1.0, -1.0)
     beyond = np.argmax(sign[:, None] * (curves - ((low + high) / 2)[:, None]) > 0, axis=1)
     rise = np.where(last != first, last - first, sign * (high - low))
@@ -54,18 +59,17 @@ def _begin(x: Array, curves: Array) -> tuple[Array, Array, Array]:
 
 
 def locations(x: Array, curves: Array) -> Array:
-    """The location that `fit` finds for each curve, (curve, point); NaN where it finds none.
+    """The location that `fit` finds for each curve, (curve, point), missing values NaN; NaN where it finds none.
 
-    Curves without gaps are fitted together; what does not settle there, and the rest, one by one.
+    All curves are fitted together; what does not settle there, one by one.
     """
     found = np.full(len(curves), np.nan)
-    whole = np.flatnonzero(np.isfinite(curves).all(axis=1))
-    rising = whole[np.ptp(curves[whole], axis=1) >= SMALLEST_RISE]
-    if len(x) >= FEWEST_POINTS and len(rising):
+    present = np.isfinite(curves)
+    rise = curves.max(axis=1, where=present, initial=-np.inf) - curves.min(axis=1, where=present, initial=np.inf)
+    rising = np.flatnonzero((present.sum(axis=1) >= FEWEST_POINTS) & (rise >= SMALLEST_RISE))
+    if len(rising):
         found[rising] = _descend(x, curves[rising])
-    alone = np.isnan(found)
-    alone[np.setdiff1d(whole, rising)] = False
-    for row in np.flatnonzero(alone):
+    for row in rising[np.isnan(found[rising])]:
         fitted = fit(x, curves[row])
         found[row] = np.nan if fitted is None else fitted[2]
     return found
@@ -112,7 +116,9 @@ def _step(gradient: Array, curvature: Array, damping: Array, parameters: Array, 
 def _linearised(x: Array, curves: Array, parameters: Array) -> tuple[Array, Array, Array]:
     """Half the squared error of each curve, its gradient, and Gauss and Newton's matrix."""
     values, jacobian = _slopes(x, parameters)
-    residual = values - curves
+    missing = np.isnan(curves)
+    residual = np.where(missing, 0.0, values - curves)
+    jacobian[np.broadcast_to(missing[:, None], jacobian.shape)] = 0.0
     gradient = np.einsum("cip,cp->ci", jacobian, residual)
     return 0.5 * (residual**2).sum(axis=1), gradient, jacobian @ jacobian.transpose(0, 2, 1)
 

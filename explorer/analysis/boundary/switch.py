@@ -17,9 +17,13 @@ from explorer.analysis.boundary.base import (
     weighted_mean,
 )
 from explorer.analysis.boundary.logistic import FEWEST_POINTS, SMALLEST_RISE, fit, locations
+from explorer.analysis.outliers import without_far_off
 from explorer.analysis.phases import classify
 
 RISE_TO_WIDTH = 4.0
+# Neighbouring cells that a seed may lack: a longer gap may hide the switch itself.
+LONGEST_GAP = 2
+METHOD = "logistic in the seed mean; bootstrap over seeds"
 
 
 @estimators.register("switch")
@@ -27,7 +31,9 @@ def switch(problem: Problem) -> Boundary:
     """Location and width of a logistic in the control axis, fitted to the seed mean of the order parameter.
 
     y(x) = low + rise / (1 + exp(−(x − x_c)/s)) along random starts; `critical` is x_c, `width` 4 s. The interval is a
-    bootstrap over seeds. It depends on learning rate, surrogate width, dimension and time: where gradient descent changes
+    bootstrap over seeds. Up to two neighbouring cells that a seed lacks are bridged by a straight line between that seed's own
+    cells beside them, so that the mean is over the same seeds at every point; values far from all others (see
+    `outliers.far_off`) are left out. It depends on learning rate, surrogate width, dimension and time: where gradient descent changes
     branch is not where the branches have equal loss.
     """
     table = problem.table[columns_read(problem)]
@@ -37,7 +43,10 @@ def switch(problem: Problem) -> Boundary:
     elif problem.start in table.columns and len(table):
         starts = ", ".join(map(str, table[problem.start].unique()))
         said = (f'no start is called "random": used {starts}',)
-    values, points = by_seed(table, problem, problem.order) if len(table) else (np.empty((0, 0)), np.empty(0))
+    table, far = without_far_off(table, problem.order, problem.along)
+    said += far
+    cells, points = by_seed(table, problem, problem.order) if len(table) else (np.empty((0, 0)), np.empty(0))
+    values = bridged(cells, points)
     seeds = values.shape[0]
     phases = classify(table, problem.order, problem.size) if len(table) else None
     mixed = mixed_range(Problem(table, problem.along), phases) if phases is not None else None
@@ -63,5 +72,24 @@ def switch(problem: Problem) -> Boundary:
 
     bounds = over_resamples(float(fitted[2]), seeds, resampled)
     notes = said if bounds else (no_interval(seeds), *said)
-    low, high = bounds or (None, None)
-    return Boundary(float(fitted[2]), low, high, width, seeds, mixed, None, notes)
+    low, high, se = bounds or (None, None, None)
+    return Boundary(
+        float(fitted[2]), low, high, width, seeds, mixed, None, notes, se, METHOD, int(np.isfinite(cells).sum())
+    )
+
+
+def bridged(values: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values (seed, point) with up to two neighbouring missing ones replaced by a straight line between the seed's own.
+
+    The mean of different seeds at different points scatters by what sets the seeds apart, which a bootstrap over seeds does not see
+    in full.
+    """
+    found = values.copy()
+    for row in found:
+        there = np.flatnonzero(np.isfinite(row))
+        steps = np.diff(there)
+        for before, step in zip(there[:-1][steps > 1], steps[steps > 1], strict=True):
+            if step <= LONGEST_GAP + 1:
+                ends = [before, before + step]
+                row[before + 1 : before + step] = np.interp(points[before + 1 : before + step], points[ends], row[ends])
+    return found

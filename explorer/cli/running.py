@@ -1,0 +1,120 @@
+"""Commands that train: plan, run and replay."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from explorer.cli.common import (
+    INTERRUPTED,
+    SOME_FAILED,
+    Format,
+    OutDir,
+    StoreDir,
+    StudyFile,
+    app,
+    example,
+    give,
+    guarded,
+    say,
+)
+from explorer.table_text import table_text
+
+# A store with so many files is slower to read than it need be.
+MANY_PARTS = 500
+
+
+@app.command(epilog=example("explorer plan studies/demo.yaml"))
+@guarded
+def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
+    """Show what a run would train: cells, packs, what is done already, rough cost. Trains nothing."""
+    import pandas as pd
+
+    from explorer.engine import plan_study
+    from explorer.engine.progress import duration
+    from explorer.study import load_study
+
+    planned = plan_study(load_study(study), out)
+    row = {
+        "study": planned.study.name,
+        "store": planned.out,
+        "points": planned.study.points,
+        "cells": planned.cells,
+        "done": planned.done,
+        "missing": len(planned.missing),
+        "packs": len(planned.packs),
+        "slots": planned.slots,
+        "shapes": planned.shapes,
+        "estimated_seconds": round(planned.seconds, 1) if planned.seconds == planned.seconds else None,
+    }
+    give(table_text(pd.DataFrame([row]), form))
+    if planned.study.points > planned.cells:
+        say(f"{planned.study.points - planned.cells} points of the grid are the same cell as another")
+    if planned.missing:
+        say(f"about {duration(planned.seconds)} on this machine's processors")
+
+
+@app.command(epilog=example("explorer run studies/demo.yaml --out results/demo"))
+@guarded
+def run(
+    study: StudyFile,
+    out: OutDir = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="ADDR", help="Ray cluster: auto (on one of its nodes) or host:6379; default embedded."
+        ),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed cells again.")] = False,
+) -> None:
+    """Train the cells of a study that its store lacks. Run it again to go on after a stop, or to add cells."""
+    from explorer.engine import run_study
+    from explorer.engine.progress import duration
+    from explorer.study import load_study
+
+    checked = load_study(study)
+    summary = run_study(checked, out, address, retry_failed)
+    again = f"explorer run {study}" + (f" --out {out}" if out else "") + (f" --address {address}" if address else "")
+    if summary.interrupted:
+        say(f"stopped: {summary.done} of {summary.cells} cells are in {summary.out}. To go on: {again}")
+        raise typer.Exit(INTERRUPTED)
+    say(
+        f"{summary.out}: {summary.done} of {summary.cells} cells, {summary.trained} trained now in {duration(summary.seconds)}, "
+        f"{summary.diverged} diverged, {summary.failed} failed"
+    )
+    if summary.parts >= MANY_PARTS:
+        say(f"{summary.parts} files of cells; explorer compact {summary.out} makes them few, and reading faster")
+    if not summary.complete:
+        log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
+        say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
+        raise typer.Exit(SOME_FAILED)
+    if summary.failed:
+        say(
+            f'why: explorer query {summary.out} "SELECT error, count(*) FROM cells GROUP BY error". To retry: {again} --retry-failed'
+        )
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command(epilog=example("explorer replay results/demo 1561d6d15d08db0e3dc6"))
+@guarded
+def replay(
+    store: StoreDir,
+    cell_key: Annotated[str, typer.Argument(metavar="CELL_KEY", help="Key of a cell, from query.")],
+    form: Format = "table",
+) -> None:
+    """Train one stored cell again, alone, and show stored against replayed values."""
+    import pandas as pd
+
+    from explorer.engine import replay_cell
+
+    compared = replay_cell(store, cell_key)
+    rows = [{"column": n, "stored": v, "replayed": compared.replayed[n]} for n, v in compared.stored.items()]
+    if form == "table":
+        rows = [{k: repr(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    give(table_text(pd.DataFrame(rows), form))
+    say(
+        "identical to the last bit"
+        if compared.identical
+        else "not identical: another machine, device, version or number of threads"
+    )

@@ -1,0 +1,1 @@
+"""Proposers: they read outcomes and say which cells to train next."""
