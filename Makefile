@@ -24,7 +24,7 @@ demo: $(STAMP)
 	$(BIN)/explorer figure $(DEMO) minimizers --out $(DEMO)/figures/minimizers.png
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
