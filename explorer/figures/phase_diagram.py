@@ -95,7 +95,7 @@ def _theory(group: pd.DataFrame, store: Store, options: Options) -> NDArray[np.f
 def _names(shown: pd.DataFrame, x: str, y: str, boundaries: pd.DataFrame) -> list[tuple[str, float, float, bool]]:
     """A place for each phase's name, in the axes' own units, and whether its region is too narrow to name it level.
 
-    The name stands at the middle of the phase's longest row, half a row towards the next one that has the phase, so that
+    The name stands at the middle of the phase's longest unbroken row, half a row towards the next one that has the phase, so that
     it keeps clear of the boundary's markers; that of the identity beyond the crossing where the phase goes on there.
     """
     phases = classify(shown)
@@ -106,24 +106,33 @@ def _names(shown: pd.DataFrame, x: str, y: str, boundaries: pd.DataFrame) -> lis
     for phase in ("rotation", "mixed", "identity"):
         per_point = (phases == phase).groupby([shown[y], shown[x]]).mean() > 0.5
         held = per_point[per_point].reset_index()
-        counts = held.groupby(y)[x].nunique()
-        if not len(counts) or (phase == "mixed" and counts.max() < 3):
+        places_of = {h: held.loc[held[y] == h, x].to_numpy(dtype=float) for h in np.unique(held[y]).tolist()}
+        runs = {h: _longest_run(np.searchsorted(columns, values)) for h, values in places_of.items()}
+        longest = max((last - first + 1 for first, last in runs.values()), default=0)
+        if not longest or (phase == "mixed" and longest < 3):
             continue
-        heights = counts[counts == counts.max()].index.to_numpy(dtype=float)
+        heights = np.array(sorted(h for h, (first, last) in runs.items() if last - first + 1 == longest))
         middle = len(heights) // 2
-        level = held[held[y] == heights[middle]][x].to_numpy(dtype=float)
+        first, last = runs[float(heights[middle])]
         if len(heights) > 1:
             height = part(heights[middle - 1], heights[middle], 0.5, scale(rows))
         else:
             row = int(np.searchsorted(rows, heights[0]))
             height = part(up[row], up[row + 1], 0.75, scale(rows))
-        first, last = np.searchsorted(columns, [level.min(), level.max()])
         begin, end = float(across[first]), float(across[last + 1])
         if phase == "identity" and begin < crossing < begin + 0.7 * (end - begin):
             begin = crossing
         place = part(begin, end, 0.5, scale(columns))
-        places.append((phase, place, height, bool(len(level) < 0.3 * len(columns))))
+        places.append((phase, place, height, bool(longest < 0.3 * len(columns))))
     return places
+
+
+def _longest_run(positions: NDArray[np.int64]) -> tuple[int, int]:
+    """The first and the last of the longest stretch of neighbouring positions; the first such stretch."""
+    positions = np.sort(positions)
+    stretches = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
+    chosen = max(stretches, key=len)
+    return int(chosen[0]), int(chosen[-1])
 
 
 def draw(data: PhaseDiagram) -> Figure:

@@ -178,3 +178,13 @@ def test_an_infinite_setting_is_no_axis(tmp_path):
     grid = [*cells(samples=(100.0,)), *cells(samples=(float("inf"),))]
     with pytest.raises(AnalysisError, match=r'samples is inf in some cells, .* --where "samples < 1e9"'):
         figure(make(tmp_path, grid), "phase_diagram", x="samples", where="sparsity = 0.5")
+
+
+def test_scattered_mixed_points_are_no_region_with_a_name(tmp_path):
+    def with_islands(cell):
+        found = outcome(cell)
+        apart = (SPARSITIES[4], SPARSITIES[8], SPARSITIES[12])
+        return {**found, "localization": 0.6} if cell.settings["sparsity"] in apart else found
+
+    names = {phase for phase, *_ in panel(make(tmp_path, cells(), outcome=with_islands)).names}
+    assert names == {"rotation", "identity"}
