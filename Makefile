@@ -32,7 +32,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# About an hour on two cores that do nothing else; results in benchmarks/results.
+# About an hour and a half on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench]'
 	$(BIN)/python benchmarks/roofline.py
@@ -44,6 +44,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/enumeration.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/time_to_boundary.py
+	$(BIN)/python benchmarks/refine_study.py
+	$(BIN)/python benchmarks/coverage.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -184,3 +184,25 @@ def test_bad_section_is_refused_before_anything_is_trained(section, message):
     text = re.sub(r"refine: .*", f"refine: {section}", text)
     with pytest.raises(StudyError, match=message):
         rounds_of(Study(text, "refined.yaml"))
+
+
+def test_two_axes_are_refined_together(tmp_path):
+    text = """
+name: plane
+axes:
+  source: sparse
+  architecture: two_layer
+  dimension: 8
+  rate: 1.0
+  sparsity: {from: 0.1, to: 1.0, count: 5}
+  surrogate_width: {from: 0.1, to: 1.0, count: 5}
+  seed: {count: 2}
+refine: {along: [sparsity, surrogate_width], tolerance: 0.01, resolution: [0.01, 0.02], budget: 120, batch: 40}
+"""
+    trained = Trained(tmp_path / "store", Study(text, "plane.yaml"))
+    rounds, _ = trained.rounds()
+    assert 0 < sum(map(len, rounds)) <= 120
+    cells = [cell for cells in rounds for cell in cells]
+    assert len({cell.settings["surrogate_width"] for cell in cells}) > 5
+    away = np.array([abs(float(cell.settings["sparsity"]) - CRITICAL[1.0]) for cell in cells])
+    assert np.median(away) < 0.225  # of points spread evenly
