@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.common import (
+from explorer.cli.speech import (
     INTERRUPTED,
     SOME_FAILED,
     Format,

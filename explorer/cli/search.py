@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.common import Format, StoreDir, app, example, give, guarded, one_blas_thread, say
+from explorer.cli.speech import Format, StoreDir, app, example, give, guarded, one_blas_thread, say
 from explorer.table_text import table_text
 
 

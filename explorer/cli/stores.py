@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from explorer.cli.common import INTERRUPTED, Format, StoreDir, app, example, give, guarded, say
+from explorer.cli.speech import INTERRUPTED, Format, StoreDir, app, example, give, guarded, say
 from explorer.table_text import table_text
 
 
