@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from explorer.cli.speech import Format, app, example, give, guarded, one_blas_thread, say
+from explorer.cli.speech import By, Format, app, example, give, guarded, listed, one_blas_thread, say
 from explorer.table_text import table_text
 
 if TYPE_CHECKING:
@@ -25,14 +25,7 @@ def boundary(
         typer.Argument(metavar="DIR|FILE", help="A store, or any table: FILE.parquet or FILE.csv with named columns."),
     ],
     along: Annotated[str, typer.Option("--along", help="Axis along which the phase changes.")],
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--by",
-            metavar="COLUMN,…",
-            help="One boundary per combination, e.g. rate,base; default: what varies in a store.",
-        ),
-    ] = None,
+    by: By = None,
     estimator: Annotated[
         str | None,
         typer.Option(
@@ -64,7 +57,7 @@ def boundary(
     from explorer.analysis.table import varying
     from explorer.store import open_store
 
-    columns = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
+    columns = listed(by)
     wanted = [estimator] if estimator else list(DEFAULT)
     if table.lower().endswith(TABLES):
         frame = _read(Path(table))

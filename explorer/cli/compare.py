@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.speech import Format, app, example, give, guarded, one_blas_thread, say
+from explorer.cli.speech import By, Format, app, example, give, guarded, listed, one_blas_thread, say
 from explorer.table_text import table_text
 
 
@@ -16,14 +16,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="DIR1", help="Store: a directory, or a URI.")],
     second: Annotated[str, typer.Argument(metavar="DIR2", help="The other store.")],
     along: Annotated[str, typer.Option("--along", help="Axis along which the phase changes.")],
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--by",
-            metavar="COLUMN,…",
-            help="One boundary per combination, e.g. rate,base; default: what varies in both.",
-        ),
-    ] = None,
+    by: By = None,
     order: Annotated[str, typer.Option("--order", help="Order parameter.")] = "localization",
     form: Format = "table",
 ) -> None:
@@ -37,7 +30,7 @@ def compare(
     from explorer.store import open_store
 
     opened = [open_store(store) for store in (first, second)]
-    named = [column.strip() for part in by or () for column in part.split(",") if column.strip()]
+    named = listed(by)
     left, right = (store.outcomes((*READ, KEY, order, along, *named)) for store in opened)
     others = varying(right, opened[1].settings, (along,))
     columns = named if by else [name for name in varying(left, opened[0].settings, (along,)) if name in others]

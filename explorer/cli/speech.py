@@ -27,6 +27,12 @@ app = typer.Typer(
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="Study file in YAML.")]
 StoreDir = Annotated[str, typer.Argument(metavar="DIR", help="Store: a directory, or a URI such as s3://bucket/study.")]
 OutDir = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Store to write; default results/<name>.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by", metavar="COLUMN,…", help="One boundary per combination, e.g. rate,base; default: what varies."
+    ),
+]
 Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 
@@ -39,6 +45,11 @@ def give(text: str) -> None:
     """Data, for a person or a pipe."""
     sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
     sys.stdout.flush()
+
+
+def listed(given: list[str] | None) -> list[str]:
+    """The names of an option that takes several, also separated by commas."""
+    return [name.strip() for part in given or () for name in part.split(",") if name.strip()]
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

@@ -25,7 +25,7 @@ SHARE_PER_ROUND = 0.125
 SMALLEST_ROUND = 16
 # A point may get this many times the seeds of the grid, where noise hides the boundary.
 MORE_SEEDS = 4
-# Decimals of a default resolution.
+# Significant digits of a default resolution.
 ROUND_TO = 1
 DONE = ("converged", "budget")
 
@@ -34,7 +34,6 @@ DONE = ("converged", "budget")
 class _Group:
     """One boundary: what its cells have in common, and the values that one point of the axes and a seed take."""
 
-    name: str
     common: Mapping[str, Value]
     others: Sequence[Mapping[str, Value]]
 
@@ -82,7 +81,7 @@ class Refinement:
         found = []
         for chosen in self._product(by):
             others = list(self._product(rest))
-            found.append(_Group(", ".join(f"{n}={v}" for n, v in chosen.items()), {**constant, **chosen}, others))
+            found.append(_Group({**constant, **chosen}, others))
         return found
 
     def _product(self, names: Sequence[str]) -> Iterator[dict[str, Value]]:
