@@ -23,6 +23,7 @@ from scipy.spatial import KDTree
 
 from explorer.analysis.gaussian_process import Field, variance_of_means
 from explorer.proposers.base import Ask, Domain, Observed, Proposer, proposers
+from explorer.proposers.refinement import SHARE_PER_ROUND, SMALLEST_ROUND
 
 Array = NDArray[np.float64]
 # Signed distance to the boundary at points (point, axis), positive in the upper phase.
@@ -38,8 +39,7 @@ DOMAIN = Domain(np.zeros(2), np.ones(2), np.full(2, 0.002), (False, False))
 FINE = 101
 GRIDS = (5, 7, 9, 10, 13, 14, 20, 32, 38)
 CHECKED = (80, 160, 240, 320, 400)
-PACK = 40
-REPEATS, ISLANDS = 6, 200
+REPEATS, ISLANDS = 10, 200
 FARTHEST = 0.5  # what a boundary that was not found counts as
 COLUMNS = ("diagram", "rival", "trials", "error", "worst", "found", "grid_error", "share_of_grid", "round_seconds")
 
@@ -182,23 +182,23 @@ def learner(signed: Signed, repeat: int, trials: int) -> Trials:
     return points, values
 
 
+def batch_of(budget: int) -> int:
+    """The trials of a round, as the engine takes them of this budget with `batch: auto`."""
+    return max(SMALLEST_ROUND, int(SHARE_PER_ROUND * budget))
+
+
 def runs(
     rival: str, signed: Signed, repeat: int, checked: Sequence[int], grids: Sequence[int], seconds: list[float]
 ) -> Iterator[Trials]:
-    """What a rival has at each number of trials that is looked at; a proposer that stops has no more later."""
+    """What a rival has at each number of trials that is looked at; a proposer has a run of its own for each."""
     if rival == "uniform grid":
         yield from (gridded(signed, repeat, values) for values in grids)
     elif rival in ("Sobol", "adaptive LearnerND"):
         points, values = (sobol if rival == "Sobol" else learner)(signed, repeat, max(checked))
         yield from ((points[:trials], values[:trials]) for trials in checked)
     else:
-        last: Trials | None = None
-        for points, values in proposed(proposers[rival], signed, repeat, max(checked), PACK, seconds):
-            last = points, values
-            if len(values) in checked:
-                yield last
-        if last is not None and len(last[1]) not in checked:
-            yield last
+        for budget in checked:
+            yield list(proposed(proposers[rival], signed, repeat, budget, batch_of(budget), seconds))[-1]
 
 
 def measured(
@@ -250,7 +250,7 @@ def islands(count: int, budget: int) -> list[dict[str, Any]]:
     for repeat in range(count):
         signed = diagram("island", 1000 + repeat)
         after = None
-        for points, _ in proposed(proposers["boundary"], signed, repeat, budget, PACK, []):
+        for points, _ in proposed(proposers["boundary"], signed, repeat, budget, batch_of(budget), []):
             if (signed(points) > 0).any():
                 after = len(points)
                 break
@@ -307,12 +307,14 @@ def main() -> None:
     notes = [
         *verdicts(rows, hunted[0]),
         f"Order parameter: a logistic of width {WIDTH} in the signed distance, seed noise {NOISE} plus {NEAR_NOISE} at the boundary; "
-        f"{SEEDS} seeds a point, packs of {PACK} trials, {repeats} repeats. Unit box, snapped to steps of {DOMAIN.resolution[0]:g}.",
+        f"{SEEDS} seeds a point, "
+        f"rounds of an eighth of the budget, at least {SMALLEST_ROUND} trials, {repeats} "
+        f"repeats. Unit box, snapped to steps of {DOMAIN.resolution[0]:g}.",
         f"error: mean distance between true and estimated curve, both ways averaged, {FARTHEST} where none was found; one "
         "estimator, a Gaussian process, for all. worst: over repeats. found: share of runs with a curve; for flat: with none.",
         "grid_error: of a uniform grid at as many trials; share_of_grid: trials over those of a uniform grid as accurate; both "
         f"interpolated between grids; better than the largest grid, of {SEEDS * max(grids) ** 2} trials: compared with that.",
-        f"LearnerND is told every point before it names the next; proposers name {PACK // SEEDS} at a time, as an engine trains them.",
+        "LearnerND is told every point before it names the next; proposers name a whole round, as an engine trains them.",
         "round_seconds: median wall time of one proposal on one core.",
     ]
     print(table(COLUMNS, rows))

@@ -51,6 +51,14 @@ def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
     give(table_text(pd.DataFrame([row]), form))
     if planned.study.points > planned.cells:
         say(f"{planned.study.points - planned.cells} points of the grid are the same cell as another")
+    refine, search = planned.study.refine, planned.study.search
+    if refine is not None:
+        say(f"refine may add up to {refine.budget} cells, in rounds; the estimate is without them")
+    if search is not None:
+        most = (search.budget - 1) * len(planned.study.cells)
+        say(
+            f"search adds up to {most} trials, {search.budget - 1} for each cell of the grid; the estimate is without them"
+        )
     if planned.missing:
         say(f"about {duration(planned.seconds)} on this machine's processors")
 

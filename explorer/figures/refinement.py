@@ -27,6 +27,7 @@ MOST_ROUNDS, MOST_ROWS = 4, 4
 FINE, FINE_ACROSS = 400, 81
 UNDECIDED = (0.025, 0.975)
 Z = 1.96
+FAILED = "cells that failed or diverged"
 
 Array = NDArray[np.float64]
 
@@ -36,7 +37,8 @@ class Panel:
     """What was known before a round was proposed, and what it added.
 
     `at` (place, axis) are the places of the field's `mean` and `sd`; `undecided` where its phase is open; `before` and `added`
-    the seed means (x, [y,] value, error) of the cells there were and of the new ones.
+    the seed means (x, [y,] value, error) of the cells there were and of the new ones; `failed` (point, axis) where cells failed or
+    diverged, of that round or earlier.
     """
 
     title: str
@@ -47,6 +49,7 @@ class Panel:
     threshold: float | None
     before: Array
     added: Array
+    failed: Array
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,31 @@ def extract(store: Store, options: Options) -> Rounds:
     found = [one for one in store.rounds() if one.section == "refine"]
     number = {key: i for i, one in enumerate(found, start=1) for key in one.keys}
     table = table.assign(round=table["cell_key"].map(number).fillna(0).astype(int))
+    failed = _failed(store, options, number)
     plane = _plane(store, x, y)
     last = int(table["round"].max())
     shown = sorted({round(r) for r in np.linspace(min(1, last), last, MOST_ROUNDS)})
+    axes = [x, y] if plane else [x]
     groups = (
-        [("", table)]
+        [("", table, failed)]
         if plane
-        else [(f"{symbol(y)} = {v:g}", table[table[y] == v]) for v in levels(table, y, store, MOST_ROWS)]
+        else [
+            (f"{symbol(y)} = {v:g}", table[table[y] == v], failed[failed[y] == v])
+            for v in levels(table, y, store, MOST_ROWS)
+        ]
     )
-    panels = [[_panel(group, one, [x, y] if plane else [x], value) for one in shown] for _, group in groups]
+    panels = [[_panel(group, lost, one, axes, value) for one in shown] for _, group, lost in groups]
     if not any(panel.at.size for row in panels for panel in row):
         raise AnalysisError(f"{store.files.name}: fewer than two values of {x} with {value}; expected a field to show.")
-    return Rounds(panels, [name for name, _ in groups], options, plane)
+    return Rounds(panels, [name for name, *_ in groups], options, plane)
+
+
+def _failed(store: Store, options: Options, number: dict[str, int]) -> pd.DataFrame:
+    """Where cells from the figure's start failed or diverged, and in which round: they are in no fit."""
+    lost = "status IN ('failed', 'diverged') AND init = '" + options.start.replace("'", "''") + "'"
+    where = f"({options.where}) AND {lost}" if options.where else lost
+    table = store.to_pandas(["cell_key", options.x, options.y], where).dropna()
+    return table.assign(round=table["cell_key"].map(number).fillna(0).astype(int))
 
 
 def _plane(store: Store, x: str, y: str) -> bool:
@@ -90,7 +106,8 @@ def _plane(store: Store, x: str, y: str) -> bool:
     return False
 
 
-def _panel(group: pd.DataFrame, number: int, axes: list[str], value: str) -> Panel:
+def _panel(group: pd.DataFrame, failed: pd.DataFrame, number: int, axes: list[str], value: str) -> Panel:
+    lost = failed.loc[failed["round"] <= number, axes].drop_duplicates().to_numpy(dtype=float)
     known, added = group[group["round"] < max(number, 1)], group[group["round"] == number] if number else group[:0]
     before = _means(known, axes, value)
     title = f"round {number}: {len(added)} cells" if number else f"grid: {len(known)} cells"
@@ -105,6 +122,7 @@ def _panel(group: pd.DataFrame, number: int, axes: list[str], value: str) -> Pan
             None,
             before,
             _means(added, axes, value),
+            lost,
         )
     points = before[:, : len(axes)]
     low, high = points.min(axis=0), points.max(axis=0)
@@ -119,7 +137,7 @@ def _panel(group: pd.DataFrame, number: int, axes: list[str], value: str) -> Pan
     mean, sd = field.predict(at)
     above = special.ndtr((mean - (np.nan if threshold is None else threshold)) / np.maximum(sd, 1e-300))
     undecided = (above > UNDECIDED[0]) & (above < UNDECIDED[1])
-    return Panel(title, at, mean, sd, undecided, threshold, before, _means(added, axes, value))
+    return Panel(title, at, mean, sd, undecided, threshold, before, _means(added, axes, value), lost)
 
 
 def _means(table: pd.DataFrame, axes: list[str], value: str) -> Array:
@@ -175,6 +193,10 @@ def _curve(ax: Axes, panel: Panel) -> None:
         if len(points):
             ax.errorbar(points[:, 0], points[:, 1], points[:, 2], fmt=marker, color=colour, markersize=3, elinewidth=0.7,
                         label=text, zorder=3)  # fmt: skip
+    if len(panel.failed):
+        at_foot = ax.get_xaxis_transform()
+        ax.plot(panel.failed[:, 0], np.full(len(panel.failed), 0.04), "x", color="black", markersize=4, transform=at_foot,
+                label=FAILED, zorder=3)  # fmt: skip
 
 
 def _map(ax: Axes, panel: Panel, low: float, high: float) -> Any:
@@ -201,6 +223,8 @@ def _map(ax: Axes, panel: Panel, low: float, high: float) -> Any:
                 label=text,
                 zorder=3,
             )
+    if len(panel.failed):
+        ax.plot(*panel.failed.T, "x", color="black", markersize=4, label=FAILED, zorder=3)
     ax.fill_between([], [], [], color=ORANGE, alpha=0.4, label="phase undecided")
     return mesh
 

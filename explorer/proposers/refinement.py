@@ -103,7 +103,8 @@ class Refinement:
         spent, number = sum(len(one.keys) for one in rounds), len(rounds) + 1
         rows = store.arrow(["cell_key", "status", self.asked.order]).to_pylist()
         outcomes = {row["cell_key"]: row for row in rows if row["cell_key"] in known}
-        answers = [(group, self._answer(group, known, outcomes, number)) for group in self.groups]
+        answers = [(group, self._answer(group, known, outcomes)) for group in self.groups]
+        left_out = sum(row["status"] not in DONE for row in outcomes.values())
         left = self.asked.budget - spent
         cells: dict[str, Cell] = {}
         for group, answer in answers:
@@ -111,9 +112,11 @@ class Refinement:
                 for cell in group.cells(self.axes, point, self.seeds[int(seed)]):
                     if cell.key not in known and len(cells) < left:
                         cells[cell.key] = cell
-        return Next(list(cells.values()), self._said(answers, number, spent, len(cells)))
+        return Next(list(cells.values()), self._said(answers, number, spent, len(cells), left_out))
 
-    def _said(self, answers: Sequence[tuple[_Group, Proposal]], number: int, spent: int, asked: int) -> tuple[str, ...]:
+    def _said(
+        self, answers: Sequence[tuple[_Group, Proposal]], number: int, spent: int, asked: int, left_out: int
+    ) -> tuple[str, ...]:
         undecided = float(np.mean([answer.undecided for _, answer in answers]))
         widest = max((a.half_width for _, a in answers if np.isfinite(a.half_width)), default=float("nan"))
         known = sum(answer.known for _, answer in answers)
@@ -121,6 +124,8 @@ class Refinement:
         state = (
             f"{undecided:.1%} of the diagram undecided, boundary {boundary}, {spent} of {self.asked.budget} cells spent"
         )
+        if left_out:
+            state += f", {left_out} failed or diverged and are left out"
         if known == len(answers):
             return (f"refine: {state}: known to {self.asked.tolerance:g}",)
         if not asked:
@@ -128,22 +133,25 @@ class Refinement:
             return (f"refine: {state}: {why}, {known} of {len(answers)} boundaries known to {self.asked.tolerance:g}",)
         return (f"refine, round {number}: {state}; {asked} more",)
 
-    def _answer(
-        self, group: _Group, known: Mapping[str, Cell], outcomes: Mapping[str, dict[str, object]], number: int
-    ) -> Proposal:
-        """What the proposer says of one boundary."""
+    def _answer(self, group: _Group, known: Mapping[str, Cell], outcomes: Mapping[str, dict[str, object]]) -> Proposal:
+        """What the proposer says of one boundary; cells that are planned and have no outcome yet are pending."""
         points: list[tuple[float, ...]] = []
         seeds: list[int] = []
         values: list[float] = []
         failed: list[tuple[float, ...]] = []
+        pending: list[tuple[float, ...]] = []
         place = {seed: i for i, seed in enumerate(self.seeds)}
-        for key, row in outcomes.items():
-            settings = known[key].settings
+        for key, cell in known.items():
+            settings, row = cell.settings, outcomes.get(key)
             if any(settings.get(name, value) != value for name, value in group.common.items()):
                 continue
             if self._starts and settings.get("init") not in self._starts:
                 continue
-            point, value = tuple(float(settings[axis]) for axis in self.axes), row[self.asked.order]
+            point = tuple(float(settings[axis]) for axis in self.axes)
+            if row is None:
+                pending.append(point)
+                continue
+            value = row[self.asked.order]
             if row["status"] not in DONE or value is None or not np.isfinite(float(str(value))):
                 failed.append(point)
                 continue
@@ -153,7 +161,7 @@ class Refinement:
         shape = (-1, len(self.axes))
         observed = Observed(
             np.array(points).reshape(shape), np.array(seeds, dtype=np.int64), np.array(values),
-            np.empty((0, len(self.axes))), np.array(failed).reshape(shape),
+            np.array(pending).reshape(shape), np.array(failed).reshape(shape),
         )  # fmt: skip
         rows_each = len(group.others)
         count = max(1, self._batch // (len(self.groups) * rows_each))
@@ -163,7 +171,6 @@ class Refinement:
             self.asked.threshold,
             min(self.asked.seeds, len(self.seeds)),
             len(self.seeds),
-            number,
         )
         return self.propose_points(observed, self.domain, ask)
 

@@ -21,6 +21,9 @@ Z = 1.96
 # The boundary is known where at most this share of the domain is undecided away from it.
 STRAY = 0.01
 FEWEST_POINTS = 4
+# A field is not believed about a boundary that lies farther than this many tolerances from a point of either phase, and farther
+# than the smallest island that is looked for.
+BELIEVED = 4
 
 Array = NDArray[np.float64]
 
@@ -109,7 +112,10 @@ class Survey:
         width = float(half[curve].max()) if curve.any() else float("nan")
         near = _reach(lattice, ask.tolerance)
         away = open_places & (distance(box, box[curve]) > near)
-        known = bool(away.mean() <= STRAY and (width <= ask.tolerance if curve.any() else covered(gap, axes)))
+        found = covered(gap, axes)
+        if curve.any():
+            found = width <= ask.tolerance and _bracketed(lattice, ask.tolerance, box[curve], data.points, above)
+        known = bool(away.mean() <= STRAY and found)
         share = float(open_places.mean())
         return cls(lattice, data, pending, blocked, threshold, field, mean, sd, slope, gap, share, width, known)
 
@@ -150,6 +156,14 @@ def _reach(lattice: Lattice, tolerance: float) -> float:
     )
     span = float(lattice.domain.high[0] - lattice.domain.low[0]) or 1.0
     return 2 * spacing + 2 * tolerance / span
+
+
+def _bracketed(lattice: Lattice, tolerance: float, curve: Array, points: Array, above: NDArray[np.bool_]) -> bool:
+    """Whether points of both phases lie near every place of the boundary: a field through few points trusts its smoothness."""
+    span = float(lattice.domain.high[0] - lattice.domain.low[0]) or 1.0
+    near = max(COVER[len(lattice.steps)], BELIEVED * tolerance / span)
+    unit = lattice.unit(points)
+    return all(bool((distance(curve, unit[side]) <= near).all()) for side in (above, ~above))
 
 
 def _boundary(lattice: Lattice, above: Array, sd: Array) -> tuple[Array, Array]:

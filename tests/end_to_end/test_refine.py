@@ -32,6 +32,8 @@ def rounds(store):
 def test_a_refinement_that_was_killed_goes_on_with_the_cells_it_had_proposed(tmp_path):
     study, store = tmp_path / "refined.yaml", tmp_path / "store"
     study.write_text(TEXT)
+    planned = call("plan", study, "--out", store)
+    assert "refine may add up to 24 cells" in planned.stderr
     process = start("run", study, "--out", store)
     deadline = time.monotonic() + 240
     while not rounds(store):

@@ -5,7 +5,8 @@ import pytest
 from explorer import figure
 from explorer.errors import AnalysisError
 from explorer.figures.base import Options
-from explorer.figures.refinement import extract
+from explorer.figures.refinement import FAILED, extract
+from explorer.proposers.refinement import Refinement
 from tests.figures.stores import cells, make
 from tests.proposers.test_refinement import CRITICAL, Trained, study
 
@@ -37,6 +38,19 @@ def test_undecided_stretch_holds_the_boundary(refined):
         x = row[0].at[row[0].undecided, 0]
         assert len(x)
         assert x.min() - 0.05 < critical < x.max() + 0.05
+
+
+def test_cells_that_failed_are_marked_where_they_lie_and_are_in_no_fit(tmp_path):
+    trained = Trained(tmp_path / "store", study(inits="random"))
+    answer = Refinement(trained.study).propose(trained.store)
+    trained.writer.keep_round(trained.name, "refine", 1, answer.cells)
+    bad = float(answer.cells[0].settings["sparsity"])
+    trained.train(answer.cells, [c.key for c in answer.cells if float(c.settings["sparsity"]) == bad])
+    (row,) = extract(trained.store, Options()).panels
+    assert row[-1].failed.tolist() == [[bad]]
+    assert bad not in row[-1].added[:, 0]
+    drawn = figure(trained.store, "refinement", tmp_path / "figure.png")
+    assert FAILED in [text.get_text() for text in drawn.legends[0].get_texts()]
 
 
 def test_store_that_was_never_refined_shows_the_field_of_its_grid(tmp_path):

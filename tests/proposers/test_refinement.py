@@ -146,6 +146,30 @@ def test_failed_cells_are_left_out_and_not_tried_again(trained):
     trained.train(answer.cells, [c.key for c in answer.cells if float(c.settings["sparsity"]) == bad])
     again = Refinement(trained.study).propose(trained.store)
     assert bad not in {float(cell.settings["sparsity"]) for cell in again.cells}
+    assert re.search(r"\d+ failed or diverged and are left out", again.said[0])
+
+
+def test_cells_without_an_outcome_yet_are_not_proposed_again_nor_their_points(trained):
+    answer = Refinement(trained.study).propose(trained.store)
+    trained.writer.keep_round(trained.name, "refine", 1, answer.cells)
+    again = Refinement(trained.study).propose(trained.store)
+    pending, new = ({float(cell.settings["sparsity"]) for cell in one.cells} for one in (answer, again))
+    assert new
+    assert not pending & new
+
+
+def test_sobol_rounds_are_one_sequence(tmp_path):
+    """Two rounds of eight points have the coverage of the sequence's first sixteen."""
+    text = study(inits="random", batch=8).text.replace("refine: {", "refine: {proposer: sobol, seeds: 1, ")
+    asked = Study(text, "refined.yaml")
+    at_once = Refinement(Study(text.replace("batch: 8", "batch: 16"), "refined.yaml"))
+    trained, whole = Trained(tmp_path / "two", asked), Trained(tmp_path / "one", asked)
+    for number in (1, 2):
+        answer = Refinement(asked).propose(trained.store)
+        trained.writer.keep_round(trained.name, "refine", number, answer.cells)
+        trained.train(answer.cells)
+    proposed = {key for one in trained.store.rounds() for key in one.keys}
+    assert proposed == {cell.key for cell in at_once.propose(whole.store).cells}
 
 
 def test_rounds_are_read_back_as_they_were_kept(trained):
