@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -34,17 +35,19 @@ def doctor(
     from explorer.engine.doctor import Asked, Status, examine
 
     findings = examine(Asked(address, store), listed(only))
+    rows = [{"check": f.check, "status": str(f.status), "found": f.found, "mend": f.mend or None} for f in findings]
     if form == "table":
         for finding in findings:
             give(f"{finding.status:<8}{finding.check:<9} {finding.found}")
             if finding.mend:
                 give(f"{'':<8}{'':<9} mend: {finding.mend}")
+    elif form == "json":
+        give(json.dumps(rows, indent=2))
     else:
         import pandas as pd
 
         from explorer.table_text import table_text
 
-        rows = [{"check": f.check, "status": str(f.status), "found": f.found, "mend": f.mend or None} for f in findings]
         give(table_text(pd.DataFrame(rows, columns=["check", "status", "found", "mend"]), form))
     problems = sum(finding.status == Status.PROBLEM for finding in findings)
     warnings = sum(finding.status == Status.WARNING for finding in findings)

@@ -47,7 +47,7 @@ finally:
 
 
 def test_every_command_has_help_with_an_example():
-    for command in ("plan", "run", "status", "query", "boundary", "figure", "replay"):
+    for command in ("plan", "run", "status", "query", "boundary", "figure", "replay", "doctor"):
         begin = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "explorer.cli", command, "--help"],
