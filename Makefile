@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := results/demo
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo test chaos lint audit lock bench clean
 
 install: $(STAMP)
 
@@ -26,11 +26,25 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# The long fault tests, which `test` leaves out.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -m chaos_full
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# The versions of constraints.txt against the public lists of known vulnerabilities; needs the network; fails where a version cannot be looked up.
+audit: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --strict --disable-pip --no-deps -r constraints.txt
+
+# Every file that pip would install here, with its hash: pip install --require-hashes -r requirements.lock
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --extra train -c constraints.txt -o requirements.lock pyproject.toml
 
 # About an hour and a half on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from explorer.engine.access import keep_token_private, on_loopback, own_directory
 from explorer.errors import EngineError
 
 QUIET = {
@@ -41,29 +42,32 @@ def connected(address: str | None, cpus: int) -> Iterator[None]:
     import ray
 
     already = ray.is_initialized()
-    try:
+    with contextlib.ExitStack() as afterwards:
         if not already:
-            _init(ray, address, cpus)
+            _init(ray, address, cpus, afterwards)
         with _stopped_by(signal.SIGTERM, signal.SIGHUP):
             yield
-    finally:
-        if not already:
-            ray.shutdown()
 
 
-def _init(ray: object, address: str | None, cpus: int) -> None:
+def _init(ray: object, address: str | None, cpus: int, afterwards: contextlib.ExitStack) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
     try:
         if address is None:
-            ray.init(  # type: ignore[attr-defined]
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **quiet,
-            )
+            keep_token_private()
+            directory = afterwards.enter_context(own_directory())
+            afterwards.callback(ray.shutdown)  # type: ignore[attr-defined]
+            with on_loopback():
+                ray.init(  # type: ignore[attr-defined]
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _temp_dir=directory,
+                    **quiet,
+                )
         else:
             _probe(address)
+            afterwards.callback(ray.shutdown)  # type: ignore[attr-defined]
             ray.init(address=address, **quiet)  # type: ignore[attr-defined]
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         where = "an embedded Ray could not be started" if address is None else f"no Ray cluster answers at {address}"
