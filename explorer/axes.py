@@ -194,10 +194,15 @@ def shown(value: object) -> str:
     return printable(str(value))
 
 
-def printable(text: str) -> str:
-    """Text without line breaks or control characters, cut after 80."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+def printable(text: str, longest: int = 80) -> str:
+    """Text without line breaks or control characters, cut after `longest`."""
+    text = escaped(text[: longest + 1])
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def escaped(text: str) -> str:
+    """Text with what moves a cursor, changes a colour or cannot be shown written as Python writes it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @dataclass(frozen=True, slots=True)
