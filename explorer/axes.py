@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from explorer.errors import StudyError
+from explorer.plain_text import printable
 from explorer.registry import nearest
 
 Value = float | int | str | bool
@@ -192,17 +193,6 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return printable(str(value))
-
-
-def printable(text: str, longest: int = 80) -> str:
-    """Text without line breaks or control characters, cut after `longest`."""
-    text = escaped(text[: longest + 1])
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def escaped(text: str) -> str:
-    """Text with what moves a cursor, changes a colour or cannot be shown written as Python writes it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import json
 import math
 from typing import Any
 
-from explorer.axes import escaped, printable
 from explorer.errors import AnalysisError
+from explorer.plain_text import escaped, printable
 from explorer.registry import nearest
 
 LONGEST = 300

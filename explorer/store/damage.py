@@ -30,6 +30,7 @@ _KEYS = pa.schema([pa.field("cell_key", pa.string())])
 _ROUND = pa.schema([*_KEYS, pa.field("settings", pa.string())])
 _CELLS = pa.schema([*IDENTITY, *RESULT, *PROVENANCE])
 _ALWAYS = ("cell_key", "status", "loss", "pack_key", "finished_at", "schema_version")
+_PLAIN = {pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")}
 _FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
 # What Arrow raises of bytes that are no Parquet file, or one that says of itself what is not so.
 _ARROW = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
@@ -96,8 +97,7 @@ def _flaw_of_table(files: Files, relative: str, content: bytes) -> str | None:
         if name.startswith("merged-"):
             reason = _flaw_of_parts(files, relative, rows)
         else:
-            known = folder != "cells" or schema_digest(schema) == digest_of(name.removeprefix("part-"))
-            reason = None if known else "its columns are not those that its name says"
+            reason = flaw_of_columns(schema, digest_of(name.removeprefix("part-"))) if folder == "cells" else None
         if folder != "cells":
             return reason or _lacking(schema, _FIXED[folder])
         newest = pc.max(rows.column("schema_version")).as_py() if "schema_version" in schema.names else None
@@ -105,10 +105,21 @@ def _flaw_of_table(files: Files, relative: str, content: bytes) -> str | None:
         raise
     except _ARROW as error:
         return _first_line(error)
-    reason = reason or _lacking(schema, _CELLS, _ALWAYS)
+    reason = reason or flaw_of_columns(schema)
     if reason is None and newest is not None and newest > SCHEMA_VERSION:
         raise newer(files, newest)
     return reason
+
+
+def flaw_of_columns(schema: pa.Schema, digest: str | None = None) -> str | None:
+    """What is wrong with the columns of a table of cells, if anything; `digest` is that of the schema with which it was written.
+
+    Types beyond those of our own columns may come back from Parquet under other names, and are taken as they are.
+    """
+    lacking = _lacking(schema, _CELLS, _ALWAYS)
+    if lacking is None and digest is not None and set(schema.types) <= _PLAIN and schema_digest(schema) != digest:
+        return "its columns are not those that its name says"
+    return lacking
 
 
 def _flaw_of_parts(files: Files, relative: str, rows: pa.Table) -> str | None:

@@ -51,7 +51,7 @@ class Files:
         try:
             with os.scandir(self.path(folder)) as entries:
                 chosen = [entry for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return [entry for entry in chosen if not entry.name.startswith(TEMPORARY)]
 

@@ -19,10 +19,10 @@ from explorer.records import (
     YOUNGER,
     observables_of,
     outcome_schema,
-    schema_digest,
     settings_of,
     younger_columns,
 )
+from explorer.store.damage import flaw_of_columns
 from explorer.store.files import Files
 from explorer.store.parts import (
     SUFFIX,
@@ -85,8 +85,9 @@ class Snapshot:
         one_each = {digest_of(source.parts[0]): source.path for source in counted if not source.merged}
         for digest, path in one_each.items():
             schema = read_schema(path, self.files.system)
-            if schema_digest(schema) != digest:
-                raise unreadable(path, "its columns are not those that its name says")
+            wrong = flaw_of_columns(schema, digest)
+            if wrong:
+                raise unreadable(path, wrong)
             found.setdefault(digest, schema)
         return found
 

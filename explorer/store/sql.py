@@ -123,9 +123,14 @@ def _define(connection: Any, name: str, table: Table, system: fs.FileSystem) -> 
 def _columns(wanted: pa.Schema, there: pa.Schema) -> str:
     names = set(there.names)
     return ", ".join(
-        quoted(field.name) if field.name in names else f"NULL::{_TYPES[field.type]} AS {quoted(field.name)}"
+        quoted(field.name) if field.name in names else f"{_null(field.type)} AS {quoted(field.name)}"
         for field in wanted
     )
+
+
+def _null(kind: pa.DataType) -> str:
+    """A missing value; of a type that is none of ours, such as a plug-in's, the other scans say which."""
+    return f"NULL::{_TYPES[kind]}" if kind in _TYPES else "NULL"
 
 
 def _define_cells(
@@ -165,7 +170,10 @@ def run_query(connection: Any, query: str) -> pa.Table:
     asked = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.PermissionException,
              duckdb.ConversionException, duckdb.SyntaxException, duckdb.NotImplementedException)  # fmt: skip
     try:
-        kinds = [statement.type.name for statement in connection.extract_statements(query)]
+        try:
+            kinds = [statement.type.name for statement in connection.extract_statements(query)]
+        except ValueError:  # kinds that DuckDB parses and its Python does not know, such as UPDATE EXTENSIONS
+            kinds = ["another statement"]
         if len(kinds) != 1 or kinds[0] not in _READING:
             found = ", ".join(kinds) or "nothing"
             raise StoreError(f"query: found {found}, expected one SELECT over cells, curves or minimizers.")

@@ -103,12 +103,6 @@ DAMAGES = {
 }
 
 
-@pytest.fixture
-def root(tmp_path):
-    fill(tmp_path / "store")
-    return tmp_path / "store"
-
-
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("folder", ["cells", "curves", "minimizers", "studies"])
 def test_reader_names_the_damaged_file_and_the_command_that_mends(root, folder, damage):
