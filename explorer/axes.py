@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from explorer.errors import StudyError
+from explorer.plain_text import printable
 from explorer.registry import nearest
 
 Value = float | int | str | bool
@@ -192,12 +193,6 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return printable(str(value))
-
-
-def printable(text: str) -> str:
-    """Text without line breaks or control characters, cut after 80."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 @dataclass(frozen=True, slots=True)

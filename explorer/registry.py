@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
 from explorer.errors import ExplorerError, StudyError
+from explorer.plain_text import printable
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ class Registry(Generic[T]):
         self.load()
         if name not in self._members:
             raise self.error(
-                f'there is no {self.kind} "{name}"; expected one of {", ".join(self)}.{nearest(name, self)}'
+                f'there is no {self.kind} "{printable(name)}"; expected one of {", ".join(self)}.{nearest(name, self)}'
             )
         return self._members[name]
 

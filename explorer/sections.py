@@ -116,7 +116,7 @@ def check_refine(section: Refine, values: Mapping[str, Written], at: At) -> None
             raise StudyError(f"{at(('refine', 'along'))}: {_no_axis(name, values)}")
         if known[name].kind != "float" or name == "seed":
             raise StudyError(
-                f'{at(("refine", "along"))}: "{name}" is no continuous number; expected one such as sparsity.'
+                f"{at(('refine', 'along'))}: {shown(name)} is no continuous number; expected one such as sparsity."
             )
         if len(given) < 3:
             raise StudyError(f"{at(('axes', name))}: found {len(given)} values, expected at least 3 to refine between.")
@@ -124,7 +124,9 @@ def check_refine(section: Refine, values: Mapping[str, Written], at: At) -> None
         if name not in values:
             raise StudyError(f"{at(('refine', 'by'))}: {_no_axis(name, values)}")
         if name in (*axes, "seed", "init"):
-            raise StudyError(f'{at(("refine", "by"))}: found "{name}", expected axes other than along, seed and init.')
+            raise StudyError(
+                f"{at(('refine', 'by'))}: found {shown(name)}, expected axes other than along, seed and init."
+            )
     if section.order not in observables:
         raise StudyError(
             f'{at(("refine", "order"))}: there is no observable "{section.order}"; expected one of {", ".join(observables)}.'
@@ -138,7 +140,7 @@ def check_refine(section: Refine, values: Mapping[str, Written], at: At) -> None
 
 
 def _no_axis(name: str, values: Mapping[str, Written]) -> str:
-    return f'"{name}" is no axis of this study; expected one of {", ".join(values)}.{nearest(name, values)}'
+    return f"{shown(name)} is no axis of this study; expected one of {', '.join(values)}.{nearest(name, values)}"
 
 
 def check_search(section: Search, values: Mapping[str, Written], at: At) -> None:
@@ -150,7 +152,7 @@ def check_search(section: Search, values: Mapping[str, Written], at: At) -> None
     for name, written in section.over.items():
         place: Path = ("search", "over", name)
         if name not in known or name == "seed":
-            raise StudyError(f'{at(place)}: there is no setting "{name}" to search over.{nearest(name, known)}')
+            raise StudyError(f"{at(place)}: there is no setting {shown(name)} to search over.{nearest(name, known)}")
         if name in values:
             raise StudyError(f"{at(place)}: also given under {values[name][0][1][0]}; expected it in one place.")
         if name in PROBLEM or name in of_data:

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from explorer.axes import printable
 from explorer.errors import StudyError
+from explorer.plain_text import printable
 
 Path = tuple[str | int, ...]
 
@@ -76,10 +76,12 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> Non
             f"{name}:{line}: {shown(path[:2])}: found more than {MOST_NODES:,} values, expected fewer; use a range."
         )
     _refuse_tag(node, path, name)
+    _refuse_half_characters(node, line, name)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             at = f"{name}:{key.start_mark.line + 1}"
+            _refuse_half_characters(key, key.start_mark.line + 1, name)
             if key.tag not in (f"{_TAG}str", f"{_TAG}merge"):
                 found = (
                     f'"{printable(key.value)}" ({key.tag.removeprefix(_TAG)})'
@@ -104,6 +106,13 @@ def _refuse_tag(node: yaml.Node, path: Path, name: str) -> None:
         tag = printable(node.tag.replace(_TAG, "!!"))
         at = f"{name}:{node.start_mark.line + 1}: {shown(path)}".removesuffix(": ")
         raise StudyError(f"{at}: found the tag {tag}, expected a plain value, list or mapping.")
+
+
+def _refuse_half_characters(node: yaml.Node, line: int, name: str) -> None:
+    """An escape such as "\\ud800" is half of a character: no text that can be written or hashed."""
+    for character in node.value if isinstance(node, yaml.ScalarNode) else "":
+        if "\ud800" <= character <= "\udfff":
+            raise StudyError(f"{name}:{line}: found the character U+{ord(character):04X}, expected text.")
 
 
 def shown(path: Path) -> str:

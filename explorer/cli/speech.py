@@ -43,7 +43,9 @@ def say(message: str) -> None:
 
 def give(text: str) -> None:
     """Data, for a person or a pipe."""
-    sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+    text = text if text.endswith("\n") or not text else f"{text}\n"
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))  # whatever the terminal can show
     sys.stdout.flush()
 
 

@@ -94,7 +94,8 @@ def _rounds(plan: Plan, proposer: Rounds | None, writer: StoreWriter, show: bool
         if not proposed.cells:
             return
         asked = proposed.cells
-        writer.keep_round(name, proposer.section, len(before) + 1, asked)
+        number = max((one.number for one in before), default=0) + 1  # one of them may be in quarantine
+        writer.keep_round(name, proposer.section, number, asked)
         yield plan_cells(plan.study, asked, plan.out, plan.retry_failed)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,13 +17,16 @@ import pyarrow.parquet as pq
 
 from explorer.errors import StoreError
 from explorer.records import settings_of
+from explorer.store.damage import refusal
 from explorer.store.files import Files
 from explorer.store.parts import (
     ORIGIN,
     SUFFIX,
     Source,
+    Unreadable,
     digest_of,
     holders,
+    is_ours,
     merged_file,
     merged_metadata,
     name_of,
@@ -32,6 +35,7 @@ from explorer.store.parts import (
     unreadable,
 )
 from explorer.store.reader import open_store
+from explorer.store.seal import flaw, sealed
 
 FOLDERS = ("cells", "curves", "minimizers")
 pc: Any = pyarrow.compute  # its functions are made at import, out of a type checker's sight
@@ -80,7 +84,10 @@ def compact(root: str, grace: float = GRACE_SECONDS) -> list[Compacted]:
         raise StoreError(f"compact: found a grace of {grace:g} seconds, expected at least 0.")
     opened = open_store(root)
     opened.schema  # noqa: B018  parts that disagree are refused before any work
-    return [_compact_folder(opened.files, folder, grace) for folder in FOLDERS]
+    try:
+        return [_compact_folder(opened.files, folder, grace) for folder in FOLDERS]
+    except Unreadable as error:
+        raise refusal(opened.files, error) from error
 
 
 def _compact_folder(files: Files, folder: str, grace: float) -> Compacted:
@@ -108,7 +115,14 @@ def _merge(files: Files, folder: str, small: Sequence[Source]) -> int:
 
 
 def _sources(files: Files, folder: str) -> list[Source]:
-    return sources(files.listing(folder, SUFFIX), files.system)
+    return sources(filter(is_ours, files.listing(folder, SUFFIX)), files.system)
+
+
+def publish_without(files: Files, folder: str, source: Source, parts: frozenset[str]) -> None:
+    """Publish what counts of a merged file again, without these of its parts; its other parts count from the new file then."""
+    left_out = {*source.left_out, *(at for at, part in enumerate(source.parts) if part in parts)}
+    kept = replace(source, left_out=tuple(sorted(left_out)))
+    files.publish(merged_file(folder, [source.path]), _serialised(_read(files, kept), folder))
 
 
 def _batches(files: Files, small: Sequence[Source]) -> Iterator[_Batch]:
@@ -138,7 +152,11 @@ def _taken(pending: list[_Batch]) -> _Batch:
 def _read(files: Files, source: Source) -> _Batch:
     """What counts of one file."""
     try:
-        with pq.ParquetFile(source.path, filesystem=files.system) as file:
+        content = files.read(source.path)
+        wrong = flaw(content)
+        if wrong:  # never to be merged under a new seal
+            raise unreadable(source.path, wrong)
+        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
             rows = file.read(use_threads=source.merged)
     except FileNotFoundError:
         raise
@@ -171,7 +189,7 @@ def _together(batches: Sequence[_Batch]) -> _Batch:
     return _Batch(rows, tuple(parts), schemas, tuple(path for batch in batches for path in batch.paths))
 
 
-def _serialised(batch: _Batch, folder: str) -> pa.Buffer:
+def _serialised(batch: _Batch, folder: str) -> bytes:
     """A Parquet file of a batch, sorted so that filters skip row groups: cells by settings, the others by their cell."""
     rows, cells = batch.rows, folder == "cells"
     keys = _sort_keys(rows) if cells else ["cell_key"]
@@ -185,11 +203,13 @@ def _serialised(batch: _Batch, folder: str) -> pa.Buffer:
     ]
     sink = pa.BufferOutputStream()
     dictionary: Any = [name for name in repeated if name != "cell_key"] + settings_of(schema)
-    with pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=dictionary) as writer:
+    with pq.ParquetWriter(
+        sink, schema, compression="zstd", use_dictionary=dictionary, write_page_checksum=True
+    ) as writer:
         for start in range(0, len(rows), size):
             writer.write_table(rows.take(order.slice(start, size)).replace_schema_metadata(None), row_group_size=size)
         writer.add_key_value_metadata(metadata)
-    return sink.getvalue()
+    return sealed(sink.getvalue())
 
 
 def _sort_keys(rows: pa.Table) -> list[str]:

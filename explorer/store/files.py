@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from explorer.errors import StoreError
+from explorer.store.seal import sealed
 
 TEMPORARY = ".tmp-"
 STALE_AFTER_SECONDS = 3600
@@ -50,7 +51,7 @@ class Files:
         try:
             with os.scandir(self.path(folder)) as entries:
                 chosen = [entry for entry in entries if entry.name.endswith(suffix) and entry.is_file()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return [entry for entry in chosen if not entry.name.startswith(TEMPORARY)]
 
@@ -120,8 +121,8 @@ class Files:
     def publish_table(self, relative: str, table: pa.Table) -> None:
         """Serialise to memory first: a failing stream would leave half an object behind."""
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self.publish(relative, sink.getvalue())
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        self.publish(relative, sealed(sink.getvalue()))
 
     def remove_stale(self, folder: str) -> None:
         """Delete what writers that were killed left unfinished, once it is an hour old."""

@@ -30,6 +30,10 @@ ORIGIN = "explorer_part"
 _KEY = "explorer_merged"
 
 
+class Unreadable(StoreError):
+    """A file of the store, or what was read from it, is damaged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file and the parts in it, each as <name>.<stamp>; `left_out` are the positions of those that count from another file.
@@ -97,23 +101,31 @@ def merged_metadata(parts: Sequence[str], schemas: dict[str, pa.Schema], distinc
 
 def read_schema(path: str, system: fs.FileSystem) -> pa.Schema:
     """A Parquet file's schema. Raises StoreError, which says what to do, where it cannot be read; FileNotFoundError passes."""
-    return _footer(path, system).schema.to_arrow_schema()
+    return _footer(path, system)[1]
 
 
-def _footer(path: str, system: fs.FileSystem) -> Any:
+def _footer(path: str, system: fs.FileSystem) -> tuple[Any, pa.Schema]:
     try:
-        return pq.read_metadata(path, filesystem=system)
+        footer = pq.read_metadata(path, filesystem=system)
+        return footer, footer.schema.to_arrow_schema()
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: str, error: Exception) -> StoreError:
-    """What is said of a file that is no Parquet file."""
-    return StoreError(
-        f"{path}: not a Parquet file that can be read: {error}. Delete it and run the study again: its cells are trained anew."
+def unreadable(path: str, error: object) -> Unreadable:
+    """What is said of a file that is damaged."""
+    reason = str(error).strip().splitlines()
+    return Unreadable(
+        f"{path}: cannot be read: {reason[0][:200] if reason else type(error).__name__}. explorer repair moves damaged files "
+        "aside, and the study run again trains their cells."
     )
+
+
+def is_ours(path: str) -> bool:
+    """Whether a file is called as parts and merged files are; others in their folders are not looked at."""
+    return os.path.basename(path).startswith((PART, MERGED))
 
 
 def sources(paths: Iterable[str], system: fs.FileSystem) -> list[Source]:
@@ -125,15 +137,14 @@ def _source(path: str, system: fs.FileSystem) -> Source:
     name = os.path.basename(path)
     if not name.startswith(MERGED):
         return Source(path, (name.removeprefix(PART).removesuffix(SUFFIX),))
-    footer = _footer(path, system)
+    footer, columns = _footer(path, system)
     try:
         said = json.loads((footer.metadata or {})[_KEY.encode()])
         schemas = {d: pa.ipc.read_schema(pa.py_buffer(base64.b64decode(s))) for d, s in said["schemas"].items()}
-        schema = footer.schema.to_arrow_schema().remove_metadata()
-        return Source(path, tuple(said["parts"]), schema, schemas, said["distinct"], said["full"])
-    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        raise StoreError(
-            f"{path}: a merged file that does not say what it holds; expected one of explorer compact."
+        return Source(path, tuple(said["parts"]), columns.remove_metadata(), schemas, said["distinct"], said["full"])
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, pa.ArrowException) as error:
+        raise unreadable(
+            path, "a merged file that does not say what it holds; expected one of explorer compact"
         ) from error
 
 

@@ -13,11 +13,14 @@ import pyarrow as pa
 from explorer.errors import StoreError
 from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_of
 from explorer.registry import nearest
+from explorer.store.damage import newer, ours, read_run, refusal
 from explorer.store.files import Files
+from explorer.store.parts import Unreadable
 from explorer.store.rounds import Round, read_rounds
 from explorer.store.searched import Searched
 from explorer.store.snapshot import Snapshot
 from explorer.store.sql import BEST, quoted
+from explorer.store.studies import read_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +48,10 @@ class Store:
     Each cell appears once: where two runs wrote the same cell, the earliest row that is not `failed` counts, and
     the curves and minimizers are those written with that row. Where files have meanwhile been merged and deleted
     (`explorer compact`), it looks again by itself, and then shows what there is now.
+
+    A damaged file is never passed over. What reads it raises StoreError, which names every damaged file and says how to mend
+    the store (`explorer repair`). On a disk the checksums of the files that a query reads are compared first, but for curves or
+    minimizers of more than 256 MiB; elsewhere those of the pages that it reads. Files that are not of a store are left alone.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -53,26 +60,26 @@ class Store:
             raise StoreError(
                 f"{self.files.name}: no store here (no store.json); expected a directory that explorer run made.{self._near()}"
             )
-        version = self._version()
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.files.name}: written with schema version {version}, and this explorer reads up to {SCHEMA_VERSION}; "
-                "upgrade explorer."
-            )
+        self.version = self._version()
+        if self.version > SCHEMA_VERSION:
+            raise newer(self.files, self.version)
         self._snapshot = Snapshot(self.files)
 
     def _version(self) -> int:
         try:
             return int(json.loads(self.files.read(self.files.path("store.json")))["explorer_store"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(
-                f'{self.files.name}: store.json is damaged; expected {{"explorer_store": {SCHEMA_VERSION}}}.'
+                f'{self.files.name}: store.json is damaged; expected {{"explorer_store": {SCHEMA_VERSION}}}. '
+                f"explorer repair {self.files.name} writes it again."
             ) from error
 
     def _near(self) -> str:
         """A store inside the directory that was named, or beside it under a similar name."""
         if not self.files.local:
             return ""
+        if next(ours(self.files), None):
+            return f" Its other files are here: explorer repair {self.files.name} writes it again."
         here, (above, name) = self.files.root, os.path.split(self.files.root)
         for inside in _stores(here)[:1]:
             return f' Did you mean "{self.files.name.rstrip("/")}/{inside}"?'
@@ -86,14 +93,21 @@ class Store:
         """What `look` finds in the files; once more in those there are now, where some of them have been deleted since."""
         try:
             return look(self._snapshot)
-        except (StoreError, FileNotFoundError):
+        except Unreadable as error:
+            if not self._snapshot.vanished():
+                raise refusal(self.files, error) from error
+        except StoreError:
             if not self._snapshot.vanished():
                 raise
+        except FileNotFoundError:
+            pass
         self._snapshot = Snapshot(self.files)
         try:
             return look(self._snapshot)
         except FileNotFoundError as error:
             raise StoreError(f"{self.files.name}: files are deleted as fast as they are read: {error}") from error
+        except Unreadable as error:
+            raise refusal(self.files, error) from error
 
     @property
     def schema(self) -> pa.Schema:
@@ -230,11 +244,11 @@ class Store:
 
     def study_texts(self) -> list[str]:
         """The YAML of every study that was run into this store."""
-        return [self.files.read(path).decode() for path in self.files.listing("studies", ".yaml")]
+        return self._see(lambda seen: read_texts(seen.files))
 
     def rounds(self, study: str | None = None) -> list[Round]:
         """What refinement and search proposed, in that order: of the study with this name, or of all (see `study_name`)."""
-        return list(read_rounds(self.files, study))
+        return self._see(lambda seen: list(read_rounds(seen.files, study)))
 
     def planned_keys(self) -> set[str]:
         """The cells that the studies run into this store ask for."""
@@ -274,8 +288,8 @@ class Store:
         }
 
     def runs(self) -> list[dict[str, Any]]:
-        """What every run says of itself, oldest first."""
-        return [json.loads(self.files.read(path)) for path in self.files.listing("runs", ".json")]
+        """What every run says of itself, oldest first; of a note that is damaged, the run's name and the state `unreadable`."""
+        return [read_run(path, self.files.read(path)) for path in self.files.listing("runs", ".json")]
 
 
 def _stores(folder: str) -> list[str]:

@@ -16,8 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from explorer.store.files import Files
+from explorer.store.parts import unreadable
+from explorer.store.seal import flaw
 
 _FILE = re.compile(r"(?P<study>[0-9a-f]{12})\.(?P<section>[a-z]+)-(?P<number>\d{5})\.keys\.parquet$")
+
+_GRID = re.compile(r"(^|/)[0-9a-f]{12}\.keys\.parquet$")
 
 
 class Proposed(Protocol):
@@ -40,6 +44,11 @@ class Round:
     settings: tuple[dict[str, Any], ...]
 
 
+def is_plan(path: str) -> bool:
+    """Whether a file of `studies` is called as the keys of a study or of a round are."""
+    return is_round(path) or _GRID.search(path) is not None
+
+
 def is_round(path: str) -> bool:
     """Whether a file of keys is that of a round."""
     return _FILE.search(path) is not None
@@ -59,6 +68,17 @@ def read_rounds(files: Files, study: str | None = None) -> Iterator[Round]:
     for path in sorted(files.listing("studies", ".keys.parquet")):
         found = _FILE.search(path)
         if found and study in (None, found["study"]):
-            rows = pq.read_table(pa.BufferReader(files.read(path))).to_pydict()
-            settings = tuple(json.loads(text) for text in rows["settings"])
-            yield Round(found["study"], found["section"], int(found["number"]), tuple(rows["cell_key"]), settings)
+            keys, settings = _read(path, files.read(path))
+            yield Round(found["study"], found["section"], int(found["number"]), keys, settings)
+
+
+def _read(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[dict[str, Any], ...]]:
+    """The keys and settings of a round. Raises Unreadable where the file is damaged."""
+    wrong = flaw(content)
+    if wrong:
+        raise unreadable(path, wrong)
+    try:
+        rows = pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pydict()
+        return tuple(rows["cell_key"]), tuple(json.loads(text) for text in rows["settings"])
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(path, error) from error

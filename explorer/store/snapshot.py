@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,13 +22,29 @@ from explorer.records import (
     settings_of,
     younger_columns,
 )
+from explorer.store.damage import flaw_of_columns
 from explorer.store.files import Files
-from explorer.store.parts import SUFFIX, Source, digest_of, name_of, read_schema, settled, sources
-from explorer.store.rounds import is_round
+from explorer.store.parts import (
+    SUFFIX,
+    Source,
+    Unreadable,
+    digest_of,
+    is_ours,
+    name_of,
+    read_schema,
+    settled,
+    sources,
+    unreadable,
+)
+from explorer.store.rounds import is_plan, is_round
+from explorer.store.seal import flaw_of_file
 from explorer.store.searched import Searched, read_searched
 from explorer.store.sql import BEST, Scan, Table, connect, run_query
+from explorer.store.studies import read_texts
 
 PLANNED = pa.schema([pa.field("cell_key", pa.string())])
+# Curves and minimizers that take more on a disk are not read whole for a query of a few rows.
+CHECKED_BYTES = 2**28
 FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
 
 
@@ -38,9 +56,10 @@ class Snapshot:
         self.listing = self._list()
         self._sources: dict[str, tuple[list[Source], list[Source]]] = {}
         self._connections: dict[tuple[str, ...], Any] = {}
+        self._checked: set[str] = set()
 
     def _list(self) -> dict[str, list[str]]:
-        return {folder: self.files.listing(folder, SUFFIX) for folder in ("cells", *FIXED)}
+        return {folder: list(filter(is_ours, self.files.listing(folder, SUFFIX))) for folder in ("cells", *FIXED)}
 
     def vanished(self) -> bool:
         """Whether a file that was listed is gone."""
@@ -56,7 +75,7 @@ class Snapshot:
     @cached_property
     def searched(self) -> Searched:
         """What the studies that were run into the store searched over."""
-        return read_searched(self.files.read(path).decode() for path in self.files.listing("studies", ".yaml"))
+        return read_searched(read_texts(self.files))
 
     @cached_property
     def schemas(self) -> dict[str, pa.Schema]:
@@ -64,7 +83,13 @@ class Snapshot:
         counted, _ = self.sources("cells")
         found = {digest: schema for source in counted for digest, schema in source.schemas.items()}
         one_each = {digest_of(source.parts[0]): source.path for source in counted if not source.merged}
-        return {digest: read_schema(path, self.files.system) for digest, path in one_each.items()} | found
+        for digest, path in one_each.items():
+            schema = read_schema(path, self.files.system)
+            wrong = flaw_of_columns(schema, digest)
+            if wrong:
+                raise unreadable(path, wrong)
+            found.setdefault(digest, schema)
+        return found
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -98,6 +123,8 @@ class Snapshot:
         if "cells" in text.lower() and len(named) < len(FIXED):
             try:
                 return run_query(self._connection(named), text)
+            except Unreadable:
+                raise
             except StoreError:
                 if self.vanished():
                     raise
@@ -105,7 +132,8 @@ class Snapshot:
 
     def _connection(self, folders: tuple[str, ...]) -> Any:
         if folders not in self._connections:
-            plans = self.files.listing("studies", ".keys.parquet")
+            plans = list(filter(is_plan, self.files.listing("studies", ".keys.parquet")))
+            self._check({folder: [s.path for s in self.sources(folder)[0]] for folder in ("cells", *folders)}, plans)
             rounds = [path for path in plans if is_round(path)]
             grids = [path for path in plans if not is_round(path)]
             tables = {
@@ -122,6 +150,20 @@ class Snapshot:
                 tables, self.files.system, distinct, younger, point, self.searched.pruned
             )
         return self._connections[folders]
+
+    def _check(self, paths: Mapping[str, Sequence[str]], plans: Sequence[str]) -> None:
+        """Raise Unreadable where the seal of a file that DuckDB will read by itself is broken, in tables that are small enough."""
+        if not self.files.local:  # there the pages are checked as they are read
+            return
+        for folder, files in {**paths, "studies": plans}.items():
+            fresh = [path for path in files if path not in self._checked]
+            if sum(map(os.path.getsize, fresh)) > CHECKED_BYTES and folder not in ("cells", "studies"):
+                continue
+            for path in fresh:
+                flaw = flaw_of_file(path)
+                if flaw:
+                    raise unreadable(path, flaw)
+                self._checked.add(path)
 
     def _scans(self, folder: str) -> list[Scan]:
         """The files of a folder that count: one scan for the parts of each schema, one for each merged file."""

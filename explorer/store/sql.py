@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from explorer.errors import StoreError
-from explorer.store.parts import ORIGIN
+from explorer.store.parts import ORIGIN, Unreadable
 
 # What leaves the tables as they are: SELECT, FROM, WITH, DESCRIBE, SUMMARIZE, SHOW; a PIVOT is several statements in one.
 _READING = ("SELECT", "MULTI")
@@ -92,7 +92,7 @@ def connect(
         for name in tables.keys() & {"curves", "minimizers"}:
             connection.execute(_WITH_ROW.format(name=name))
     except duckdb.Error as error:
-        raise StoreError(f"the store's parts cannot be read: {error}") from error
+        raise Unreadable(f"the store's parts cannot be read: {error}") from error
     return connection
 
 
@@ -108,7 +108,9 @@ def _define(connection: Any, name: str, table: Table, system: fs.FileSystem) -> 
             import pyarrow.dataset as ds
 
             rows = f"{name}_{number}"
-            dataset = ds.dataset(list(scan.paths), schema=scan.schema, format="parquet", filesystem=system)
+            checked: Any = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+            parquet: Any = ds.ParquetFileFormat(default_fragment_scan_options=checked)
+            dataset = ds.dataset(list(scan.paths), schema=scan.schema, format=parquet, filesystem=system)
             connection.register(rows, dataset)
         without = f" WHERE {ORIGIN} NOT IN ({', '.join(map(str, scan.left_out))})" if scan.left_out else ""
         selects.append(f"SELECT {_columns(table.schema, scan.schema)} FROM {rows}{without}")
@@ -121,9 +123,14 @@ def _define(connection: Any, name: str, table: Table, system: fs.FileSystem) -> 
 def _columns(wanted: pa.Schema, there: pa.Schema) -> str:
     names = set(there.names)
     return ", ".join(
-        quoted(field.name) if field.name in names else f"NULL::{_TYPES[field.type]} AS {quoted(field.name)}"
+        quoted(field.name) if field.name in names else f"{_null(field.type)} AS {quoted(field.name)}"
         for field in wanted
     )
+
+
+def _null(kind: pa.DataType) -> str:
+    """A missing value; of a type that is none of ours, such as a plug-in's, the other scans say which."""
+    return f"NULL::{_TYPES[kind]}" if kind in _TYPES else "NULL"
 
 
 def _define_cells(
@@ -154,17 +161,27 @@ def _once(connection: Any, rows: str) -> str:
 
 
 def run_query(connection: Any, query: str) -> pa.Table:
-    """The answer to one reading statement as an Arrow table; DuckDB's refusal as a StoreError."""
+    """The answer to one reading statement as an Arrow table; DuckDB's refusal as a StoreError.
+
+    It is Unreadable where the cause may be the data as well as the query.
+    """
     import duckdb
 
+    asked = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.PermissionException,
+             duckdb.ConversionException, duckdb.SyntaxException, duckdb.NotImplementedException)  # fmt: skip
     try:
-        kinds = [statement.type.name for statement in connection.extract_statements(query)]
+        try:
+            kinds = [statement.type.name for statement in connection.extract_statements(query)]
+        except ValueError:  # kinds that DuckDB parses and its Python does not know, such as UPDATE EXTENSIONS
+            kinds = ["another statement"]
         if len(kinds) != 1 or kinds[0] not in _READING:
             found = ", ".join(kinds) or "nothing"
             raise StoreError(f"query: found {found}, expected one SELECT over cells, curves or minimizers.")
         return connection.sql(query).to_arrow_table()
-    except duckdb.Error as error:
+    except asked as error:
         raise StoreError(f"query: {error}") from error
+    except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
+        raise Unreadable(f"query: {error}") from error
 
 
 def _listed(values: Sequence[str]) -> str:

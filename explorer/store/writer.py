@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,13 +14,14 @@ from explorer.store.files import Files
 from explorer.store.parts import part_file, stamp
 from explorer.store.reader import open_store
 from explorer.store.rounds import Proposed, write_round
+from explorer.store.studies import study_name
 
 FOLDERS = ("cells", "curves", "minimizers", "studies", "runs")
 
 
-def study_name(text: str) -> str:
-    """The name under which a study's text is kept."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def marker(version: int = SCHEMA_VERSION) -> bytes:
+    """What store.json says: the newest schema version of the store's rows."""
+    return json.dumps({"explorer_store": version}).encode()
 
 
 class StoreWriter:
@@ -32,10 +32,9 @@ class StoreWriter:
 
     def create(self) -> None:
         """Mark the place as a store; harmless where it is one already."""
-        if self.files.exists("store.json"):
-            open_store(self.files.name)  # refuses a newer version
-        else:
-            self.files.publish("store.json", json.dumps({"explorer_store": SCHEMA_VERSION}).encode())
+        there = self.files.exists("store.json")
+        if not there or open_store(self.files.name).version < SCHEMA_VERSION:  # a newer one is refused
+            self.files.publish("store.json", marker())
         for folder in FOLDERS:
             self.files.remove_stale(folder)
 

@@ -79,7 +79,7 @@ def test_damaged_marker_is_refused(writer, tmp_path, text):
 def test_part_that_is_no_parquet_file_is_named(writer, tmp_path):
     (tmp_path / "store" / "cells").mkdir()
     (tmp_path / "store" / "cells" / "part-0-0.parquet").write_bytes(b"garbage")
-    with pytest.raises(StoreError, match=r"part-0-0\.parquet: not a Parquet file"):
+    with pytest.raises(StoreError, match=r"a damaged file: cells/part-0-0\.parquet \(it has no Parquet footer"):
         open_store(tmp_path / "store").to_pandas()
 
 
