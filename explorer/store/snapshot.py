@@ -10,6 +10,7 @@ import pyarrow as pa
 from explorer.errors import StoreError
 from explorer.records import (
     CURVES,
+    FAILURES,
     IDENTITY,
     MINIMIZERS,
     RESULT,
@@ -27,7 +28,7 @@ from explorer.store.searched import Searched, read_searched
 from explorer.store.sql import BEST, Scan, Table, connect, run_query
 
 PLANNED = pa.schema([pa.field("cell_key", pa.string())])
-FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
+FIXED = {"curves": CURVES, "minimizers": MINIMIZERS, "failures": FAILURES}
 
 
 class Snapshot:
@@ -90,7 +91,7 @@ class Snapshot:
         return {name for digest in digests for name in self.schemas[digest].names}
 
     def query(self, text: str) -> pa.Table:
-        """The answer to a query over `cells`, `curves`, `minimizers`, and as `stored_…` what stands in the parts.
+        """The answer to a query over `cells`, `curves`, `minimizers`, `failures`, and as `stored_…` what stands in the parts.
 
         Tables that it does not name are not looked at, unless it fails.
         """
