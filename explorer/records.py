@@ -49,6 +49,36 @@ MINIMIZERS = pa.schema([
     pa.field("values", pa.list_(pa.float32()), nullable=False),
 ])  # fmt: skip
 
+# Where a failed cell failed; its `error` is in its row.
+FAILURES = pa.schema([
+    pa.field("cell_key", pa.string(), nullable=False),
+    pa.field("pack_key", pa.string(), nullable=False),
+    pa.field("traceback", pa.string(), nullable=False),
+])  # fmt: skip
+
+# What became of the packs of a run, one row for each that was trained to its end; times in UTC, and seconds of wall time.
+PACKS = pa.schema([
+    pa.field("run", pa.string(), nullable=False),
+    pa.field("pack_key", pa.string(), nullable=False),
+    pa.field("shape_key", pa.string(), nullable=False),
+    pa.field("begin", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("end", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("host", pa.string()),
+    pa.field("pid", pa.int64()),
+    pa.field("device", pa.string()),
+    pa.field("cells", pa.int64(), nullable=False),
+    pa.field("width", pa.int64(), nullable=False),
+    pa.field("diverged", pa.int64()),
+    pa.field("failed", pa.int64()),
+    pa.field("compile_seconds", pa.float64()),
+    pa.field("train_seconds", pa.float64()),
+    pa.field("evaluate_seconds", pa.float64()),
+    pa.field("publish_seconds", pa.float64()),
+    pa.field("parts", pa.int64()),
+    pa.field("bytes", pa.int64()),
+    pa.field("publish_retries", pa.int64()),
+])  # fmt: skip
+
 _TYPES: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 SETTING, OBSERVABLE = {b"explorer": b"setting"}, {b"explorer": b"observable"}

@@ -29,7 +29,7 @@ def table_text(frame: Any, form: str) -> str:
             .to_dict("records")
         )
         return json.dumps(records, indent=2, default=_plain, allow_nan=False) + "\n"
-    if form == "table":
+    if form == "table":  # one line a row, and nothing that a terminal would obey
         shown = frame.copy()
         for name in shown.columns:
             if shown[name].dtype.kind == "f":

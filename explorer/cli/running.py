@@ -66,6 +66,7 @@ def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
 @app.command(epilog=example("explorer run studies/demo.yaml --out results/demo"))
 @guarded
 def run(
+    context: typer.Context,
     study: StudyFile,
     out: OutDir = None,
     address: Annotated[
@@ -75,14 +76,27 @@ def run(
         ),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed cells again.")] = False,
+    log_json: Annotated[
+        str | None,
+        typer.Option(
+            "--log-json", metavar="FILE", help="One JSON object per event, added to FILE; - for standard error."
+        ),
+    ] = None,
+    metrics: Annotated[
+        bool | None,
+        typer.Option("--metrics/--no-metrics", help="Metrics for Prometheus, through Ray; default with --address."),
+    ] = None,
 ) -> None:
     """Train the cells of a study that its store lacks. Run it again to go on after a stop, or to add cells."""
     from explorer.engine import run_study
+    from explorer.engine.events import json_log
     from explorer.engine.progress import duration
     from explorer.study import load_study
 
+    if log_json is not None:  # to the end of the command: what it says last are events too
+        context.with_resource(json_log(log_json))
     checked = load_study(study)
-    summary = run_study(checked, out, address, retry_failed)
+    summary = run_study(checked, out, address, retry_failed, log_json != "-", metrics)
     again = f"explorer run {study}" + (f" --out {out}" if out else "") + (f" --address {address}" if address else "")
     if summary.interrupted:
         say(f"stopped: {summary.done} of {summary.cells} cells are in {summary.out}. To go on: {again}")
@@ -98,9 +112,7 @@ def run(
         say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if summary.failed:
-        say(
-            f'why: explorer query {summary.out} "SELECT error, count(*) FROM cells GROUP BY error". To retry: {again} --retry-failed'
-        )
+        say(f"why: explorer status {summary.out} --failures. To retry: {again} --retry-failed")
         raise typer.Exit(SOME_FAILED)
 
 

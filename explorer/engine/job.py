@@ -10,14 +10,16 @@ from dataclasses import replace
 import torch
 
 from explorer.cells import Cell, Pack
-from explorer.engine.rows import Provenance, curve_table, minimizer_table, outcome_table
+from explorer.engine.failure import ERROR_LENGTH, described, shortened
+from explorer.engine.rows import Provenance, curve_table, failure_table, minimizer_table, outcome_table
+from explorer.engine.timings import PackTimings
 from explorer.errors import StoreError
 from explorer.sections import Keep
 from explorer.store import StoreWriter
 from explorer.training import CellResult, PackRun
+from explorer.training.clock import clock
 from explorer.training.program import compiler_available
 
-ERROR_LENGTH = 2000
 SLICE_STEPS = 20
 PUBLISH_WAITS = (0.5, 2.0)
 
@@ -44,6 +46,7 @@ class PackJob:
         self.run: PackRun | None = None
         self.published = False
         self._alone: list[str] = []
+        self.timings = PackTimings(pack)
 
     def advance(self, seconds: float) -> None:
         """Work for about this long; the first call on a new shape also compiles."""
@@ -55,11 +58,12 @@ class PackJob:
             if not self.queue:
                 self.published = True
                 return
-            failure: tuple[str, bool] | None = None
+            failure: tuple[str, str, bool] | None = None
             try:
-                self._train_slice(end)
+                with clock.phase("train"):
+                    self._train_slice(end)
             except Exception as error:  # whatever a source, an architecture or torch raises is the cell's own failure
-                failure = f"{type(error).__name__}: {error}"[:ERROR_LENGTH], _out_of_memory(error)
+                failure = *described(error), _out_of_memory(error)
             if failure is not None:  # outside the handler, whose traceback would keep the pack's tensors alive
                 self._after(*failure)
 
@@ -75,7 +79,7 @@ class PackJob:
         self.run = None
         self.queue.pop(0)
 
-    def _after(self, message: str, out_of_memory: bool) -> None:
+    def _after(self, message: str, trace: str, out_of_memory: bool) -> None:
         done = {result.cell.key for result in self.results}
         pack = self.queue.pop(0)
         pack = replace(pack, cells=tuple(cell for cell in pack.cells if cell.key not in done))
@@ -94,7 +98,7 @@ class PackJob:
         if out_of_memory and pack.width > 1:
             self.queue.insert(0, Pack(pack.cells, pack.width // 2))
             return
-        self.results += [_failed(cell, message, seconds) for cell in pack.cells]
+        self.results += [_failed(cell, message, seconds, trace) for cell in pack.cells]
         if out_of_memory:  # the cell's own size
             return
         self._alone.append(message)
@@ -104,25 +108,35 @@ class PackJob:
     def _publish(self, results: Sequence[CellResult]) -> None:
         key = Pack(tuple(result.cell for result in results), self.pack.width).key
         provenance = Provenance(
-            device=self.device if self.device == "cpu" else torch.cuda.get_device_name(0),
+            device=self.device_name,
             threads=torch.get_num_threads(),
             compiled=compiler_available(self.device),
             git_revision=self.git_revision,
         )
-        cells = outcome_table(results, key, provenance)
-        curves = curve_table(results, key) if self.keep.curves else None
-        minimizers = minimizer_table(results, key) if self.keep.minimizers else None
+        with clock.phase("evaluate"):
+            cells = outcome_table(results, key, provenance)
+            curves = curve_table(results, key) if self.keep.curves else None
+            minimizers = minimizer_table(results, key) if self.keep.minimizers else None
+            failures = failure_table(results, key)
         for wait in (*PUBLISH_WAITS, None):
             try:
-                self.writer.publish(key, cells, curves, minimizers)
-            except StoreError:
+                with clock.phase("publish"):
+                    self.timings.published(self.writer.publish(key, cells, curves, minimizers, failures))
+            except StoreError as error:
                 if wait is None:
                     raise
-                time.sleep(wait)
+                self.timings.retried(error)
+                with clock.phase("publish"):
+                    time.sleep(wait)
             else:
                 self._published.update(result.cell.key for result in results)
                 self.results = [_counted(r) if r.cell.key in self._published else r for r in self.results]
                 return
+
+    @property
+    def device_name(self) -> str:
+        """`cpu`, or what the GPU calls itself."""
+        return self.device if self.device == "cpu" else torch.cuda.get_device_name(0)
 
     @property
     def fraction(self) -> float:
@@ -142,6 +156,10 @@ class PackJob:
             "failed": statuses.count("failed"),
         }
 
+    def facts(self) -> str:
+        """What the driver's log and timings need beside the summary, as one short text; see PackTimings."""
+        return self.timings.facts(self.results, self.published, self.device_name)
+
 
 def _repacked(cells: tuple[Cell, ...], width: int) -> list[Pack]:
     return [Pack(cells[i : i + width], width) for i in range(0, len(cells), width)]
@@ -149,11 +167,11 @@ def _repacked(cells: tuple[Cell, ...], width: int) -> list[Pack]:
 
 def _counted(result: CellResult) -> CellResult:
     """A published result without what takes memory."""
-    return replace(result, probe=None, minimizer=None, curve=())
+    return replace(result, probe=None, minimizer=None, curve=(), traceback=None)
 
 
-def _failed(cell: Cell, message: str, seconds: float) -> CellResult:
-    return CellResult(cell, "failed", 0, seconds, error=message)
+def _failed(cell: Cell, message: str, seconds: float, trace: str | None = None) -> CellResult:
+    return CellResult(cell, "failed", 0, seconds, error=message, traceback=trace)
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -165,8 +183,9 @@ def _out_of_memory(error: Exception) -> bool:
     )
 
 
-def failed_pack(pack: Pack, store: str, message: str, git_revision: str | None) -> None:
+def failed_pack(pack: Pack, store: str, message: str, git_revision: str | None, trace: str = "") -> None:
     """Publish a pack whose worker died every time as failed rows."""
-    results = [_failed(cell, message[:ERROR_LENGTH], 0.0) for cell in pack.cells]
+    results = [_failed(cell, message[:ERROR_LENGTH], 0.0, shortened(trace) or None) for cell in pack.cells]
     key = f"{pack.key}f"  # never the name of a part with results
-    StoreWriter(store).publish(key, outcome_table(results, key, Provenance(git_revision=git_revision)))
+    rows = outcome_table(results, key, Provenance(git_revision=git_revision))
+    StoreWriter(store).publish(key, rows, failures=failure_table(results, key))

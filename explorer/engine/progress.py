@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
-log = logging.getLogger("explorer")
+from explorer.engine.events import event
 
 LINE_EVERY_SECONDS = 10.0
 NOTE_EVERY_SECONDS = 2.0
@@ -71,7 +70,7 @@ class RunProgress:
         self._show()
 
     def counts(self) -> dict[str, Any]:
-        """Cells done, in training, diverged and failed; rate in cells per second and seconds to go."""
+        """Cells done, diverged and failed; rate in cells per second and seconds to go; packs in training."""
         trained = sum(p["cells"] for p in self.packs.values() if p["done"])
         worth = sum(p["cells"] * p["fraction"] for p in self.packs.values())
         rate = self._rate(worth)
@@ -84,6 +83,7 @@ class RunProgress:
             "rate": rate,
             "seconds_left": left if left != float("inf") else None,
             "worth": self.before + worth,
+            "training": sum(not p["done"] for p in self.packs.values()),
         }
 
     def _rate(self, worth: float) -> float:
@@ -106,7 +106,7 @@ class RunProgress:
         moment = time.monotonic()
         if moment - self._lined >= LINE_EVERY_SECONDS:
             self._lined = moment
-            log.info("%s, %s", cells, text)
+            event("progress", f"{cells}, {text}", **now)
             if self.lines:
                 print(f"{cells}, {text}", file=sys.stderr, flush=True)
         if moment - self._noted >= NOTE_EVERY_SECONDS:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
 from explorer.observables import observables, observe
-from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, outcome_schema
+from explorer.records import CURVES, FAILURES, MINIMIZERS, SCHEMA_VERSION, outcome_schema
 from explorer.training import CellResult
 
 
@@ -128,3 +128,13 @@ def minimizer_table(results: Sequence[CellResult], pack_key: str) -> pa.Table:
         if value.size
     ]
     return pa.Table.from_pylist(rows, schema=MINIMIZERS)
+
+
+def failure_table(results: Sequence[CellResult], pack_key: str) -> pa.Table:
+    """Where the failed cells of a pack failed, one row each."""
+    rows = [
+        {"cell_key": result.cell.key, "pack_key": pack_key, "traceback": result.traceback}
+        for result in results
+        if result.status == "failed" and result.traceback
+    ]
+    return pa.Table.from_pylist(rows, schema=FAILURES)

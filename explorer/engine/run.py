@@ -19,8 +19,11 @@ from typing import Any
 
 from explorer.cells import Cell, Pack
 from explorer.engine import cluster
+from explorer.engine.events import LineFormatter, about, event
+from explorer.engine.metrics import RunMetrics
+from explorer.engine.observer import Observer
 from explorer.engine.plan import Plan, plan_cells, plan_study
-from explorer.engine.progress import RunProgress, duration
+from explorer.engine.progress import RunProgress
 from explorer.engine.rows import git_revision
 from explorer.errors import EngineError, StoreError
 from explorer.proposers.rounds import Rounds, rounds_of
@@ -53,13 +56,19 @@ class RunSummary:
 
 
 def run_study(
-    study: Study, out: str | None = None, address: str | None = None, retry_failed: bool = False, progress: bool = True
+    study: Study,
+    out: str | None = None,
+    address: str | None = None,
+    retry_failed: bool = False,
+    progress: bool = True,
+    metrics: bool | None = None,
 ) -> RunSummary:
     """Train every cell of a study that its store lacks.
 
     `out` is a directory (default results/<name>) or an object-store URI; `address` a Ray cluster (`auto`, host:6379), an
     embedded Ray where it is None. The same call again goes on where the last one stopped, however it stopped; cells of a
-    changed study join those that are there. `retry_failed` trains failed cells again.
+    changed study join those that are there. `retry_failed` trains failed cells again. `metrics` says
+    whether Ray exports metrics of the run, to Prometheus; by default where there is an address.
 
     Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
     """
@@ -70,7 +79,8 @@ def run_study(
     writer.create()
     writer.keep_study(study.text, [cell.key for cell in study.cells])
     begin = time.monotonic()
-    interrupted = _train(_rounds(plan, proposer, writer, progress), writer, address, progress)
+    measured = address is not None if metrics is None else metrics
+    interrupted = _train(_rounds(plan, proposer, writer, progress), writer, address, progress, measured)
     return _summary(plan, time.monotonic() - begin, interrupted)
 
 
@@ -88,7 +98,7 @@ def _rounds(plan: Plan, proposer: Rounds | None, writer: StoreWriter, show: bool
         before = store.rounds(name)
         proposed = proposer.propose(store)
         for line in proposed.said:
-            log.info(line)
+            event("proposed", line)
             if show:
                 print(line, file=sys.stderr, flush=True)
         if not proposed.cells:
@@ -129,7 +139,7 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     )
 
 
-def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show: bool) -> bool:
+def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show: bool, metrics: bool) -> bool:
     """Train the packs of one plan after another, on one Ray; returns whether the run was interrupted."""
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     facts = {
@@ -139,15 +149,18 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     said: dict[str, Any] = {}
+    observer = Observer(writer, run)
 
     def note(counts: dict[str, Any], state: str = "running") -> None:
         said.update(counts)
+        if observer.metrics:
+            observer.metrics.noted(said)
         try:
             writer.note_run(run, {**facts, "state": state, **said})
         except StoreError as error:  # a status that cannot be written is no reason to stop training
-            log.warning("status not written: %s", error)
+            event("store_error", f"status not written: {error}", logging.WARNING, error=str(error))
 
-    state, started = "stopped", time.monotonic()
+    state = "stopped"
     with contextlib.ExitStack() as open_until_done:
         try:
             for plan in plans:
@@ -155,13 +168,16 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
                     continue
                 if not said:
                     facts["study"] = plan.study.name
+                    open_until_done.enter_context(about(run=run, study=plan.study.name))
                     open_until_done.enter_context(_log_file(writer, run))
+                    observer.begin(plan.out, address)
                     open_until_done.enter_context(cluster.connected(address, os.cpu_count() or 1))
-                log.info("run %s: %d of %d cells in %d packs", run, len(plan.missing), plan.cells, len(plan.packs))
+                    observer.metrics = RunMetrics(plan.study.name) if metrics else None
+                observer.round(plan)
                 with RunProgress(plan.cells, plan.done, note, show) as progress:
                     note(progress.counts())
                     try:
-                        _fit(plan, progress, address)
+                        _fit(plan, progress, address, observer)
                     finally:
                         note(progress.counts())
             state = "finished"
@@ -170,11 +186,11 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
         finally:
             if said:
                 note({}, state)
-                log.info("run %s %s after %s", run, state, duration(time.monotonic() - started))
+                observer.end(state, said)
     return state == "interrupted"
 
 
-def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
+def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Observer) -> None:
     import ray
     from ray import tune
 
@@ -201,6 +217,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
         print(message, file=sys.stderr)
     memory = _memory(plan, address)
     packs = plan.packs_for(cluster.total("CPU"))
+    observer.planned(packs)
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
     trainable = tune.with_parameters(
@@ -226,7 +243,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
                     verbose=0,
                     failure_config=tune.FailureConfig(max_failures=RETRIES),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                    callbacks=[Reporter(progress)],
+                    callbacks=[Reporter(progress, observer)],
                 ),
             )
             results = tuner.fit()
@@ -262,13 +279,15 @@ def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progres
         if not missing:
             continue
         if "StoreError" in str(error):  # not the cells' fault: they stay missing, and the next run trains them
-            log.error("pack %s: %s", pack.key, _last_line(error))
+            last = _last_line(error)
+            event("store_error", f"pack {pack.key}: {last}", logging.ERROR, pack_key=pack.key, error=last)
             print(f"the store could not be written: {_last_line(error)}", file=sys.stderr)
             continue
         message = f"the worker died {RETRIES + 1} times: {_last_line(error)}"
-        log.error("pack %s: %s", pack.key, message)
+        said = {"pack_key": pack.key, "cells": len(missing), "error": message}
+        event("pack_failed", f"pack {pack.key}: {message}", logging.ERROR, **said)
         lost = Pack(tuple(missing), pack.width)
-        failed_pack(lost, plan.out, message, git_revision())
+        failed_pack(lost, plan.out, message, git_revision(), str(error))
         counts = {"cells": len(pack.cells), "fraction": 1.0, "diverged": 0, "failed": len(lost.cells)}
         progress.update(config["pack"], {"done": True, **counts})
 
@@ -301,7 +320,7 @@ def _log_file(writer: StoreWriter, run: str) -> Iterator[None]:
     folder = Path(writer.files.path("logs"))
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / f"{run}.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(LineFormatter())
     level, propagate = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)

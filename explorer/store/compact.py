@@ -37,7 +37,7 @@ from explorer.store.parts import (
 from explorer.store.reader import open_store
 from explorer.store.seal import flaw, sealed
 
-FOLDERS = ("cells", "curves", "minimizers")
+FOLDERS = ("cells", "curves", "minimizers", "failures")
 pc: Any = pyarrow.compute  # its functions are made at import, out of a type checker's sight
 
 GRACE_SECONDS = 3600.0

@@ -15,7 +15,17 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from explorer.errors import StoreError
-from explorer.records import CURVES, IDENTITY, MINIMIZERS, PROVENANCE, RESULT, SCHEMA_VERSION, schema_digest
+from explorer.records import (
+    CURVES,
+    FAILURES,
+    IDENTITY,
+    MINIMIZERS,
+    PACKS,
+    PROVENANCE,
+    RESULT,
+    SCHEMA_VERSION,
+    schema_digest,
+)
 from explorer.store.files import Files
 from explorer.store.parts import ORIGIN, Unreadable, digest_of, is_ours, sources
 from explorer.store.rounds import is_plan, is_round
@@ -31,7 +41,7 @@ _ROUND = pa.schema([*_KEYS, pa.field("settings", pa.string())])
 _CELLS = pa.schema([*IDENTITY, *RESULT, *PROVENANCE])
 _ALWAYS = ("cell_key", "status", "loss", "pack_key", "finished_at", "schema_version")
 _PLAIN = {pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")}
-_FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
+_FIXED = {"curves": CURVES, "minimizers": MINIMIZERS, "failures": FAILURES}
 # What Arrow raises of bytes that are no Parquet file, or one that says of itself what is not so.
 _ARROW = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 
@@ -55,7 +65,8 @@ def ours(files: Files) -> Iterator[str]:
         yield from (_relative(files, path) for path in files.listing(folder, ".parquet") if is_ours(path))
     for suffix, is_one in ((".keys.parquet", is_plan), (".yaml", is_text)):
         yield from (_relative(files, path) for path in files.listing("studies", suffix) if is_one(path))
-    yield from (_relative(files, path) for path in files.listing("runs", ".json"))
+    for suffix in (".json", ".packs.parquet"):
+        yield from (_relative(files, path) for path in files.listing("runs", suffix))
 
 
 def _relative(files: Files, path: str) -> str:
@@ -92,6 +103,8 @@ def _flaw_of_table(files: Files, relative: str, content: bytes) -> str | None:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         schema, rows = file.schema_arrow, file.read()
         rows.validate(full=True)
+        if folder == "runs":
+            return _lacking(schema, PACKS)
         if folder == "studies":
             return _lacking(schema, _ROUND if is_round(name) else _KEYS) or _flaw_of_settings(rows)
         if name.startswith("merged-"):

@@ -118,11 +118,13 @@ class Files:
         finally:
             os.close(folder)
 
-    def publish_table(self, relative: str, table: pa.Table) -> None:
-        """Serialise to memory first: a failing stream would leave half an object behind."""
+    def publish_table(self, relative: str, table: pa.Table) -> int:
+        """Serialise to memory first: a failing stream would leave half an object behind. Returns the bytes written."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        self.publish(relative, sealed(sink.getvalue()))
+        content = sealed(sink.getvalue())
+        self.publish(relative, content)
+        return len(content)
 
     def remove_stale(self, folder: str) -> None:
         """Delete what writers that were killed left unfinished, once it is an hour old."""

@@ -14,7 +14,9 @@ from explorer.errors import StoreError
 from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_of
 from explorer.registry import nearest
 from explorer.store.damage import newer, ours, read_run, refusal
+from explorer.store.failures import kinds_of_failure
 from explorer.store.files import Files
+from explorer.store.packs import read_packs
 from explorer.store.parts import Unreadable
 from explorer.store.rounds import Round, read_rounds
 from explorer.store.searched import Searched
@@ -153,7 +155,7 @@ class Store:
         return self._see(lambda seen: seen.columns_of(pack_key))
 
     def sql(self, query: str) -> pa.Table:
-        """The answer to a DuckDB SQL query over the tables `cells`, `curves` and `minimizers`.
+        """The answer to a DuckDB SQL query over the tables `cells`, `curves`, `minimizers` and `failures`.
 
         Raises StoreError where the query does not parse, names an unknown column, or reaches outside the store.
         """
@@ -282,10 +284,29 @@ class Store:
             "state": state,
             "cells_per_second": latest.get("rate"),
             "seconds_left": latest.get("seconds_left") if state == "running" else None,
+            "packs_in_training": latest.get("training") if state == "running" else None,
             "host": latest.get("host"),
             "updated_at": latest.get("updated_at"),
             "seconds_since": round(_age(latest.get("updated_at"))) if latest else None,
         }
+
+    def failures(self) -> pd.DataFrame:
+        """What went wrong: one row for each kind of failure, the most frequent first, and one for diverged cells.
+
+        Columns: `status`; `kind`, the error without what differs between cells (numbers, addresses, temporary names); `cells`,
+        how many; `shared`, the settings that all of them share and other cells of the store do not; `cell_key`, an example;
+        of the example the `settings` that vary in the store, the `error`, and the `traceback`, which is missing of diverged cells.
+        """
+        return kinds_of_failure(self)
+
+    def packs(self) -> pd.DataFrame:
+        """The packs that were trained to their end, of all runs, in the order in which they began.
+
+        Columns as in `explorer.records.PACKS`. A run writes them at its end and at most once a minute before: of a run that was
+        killed the last may lack. Of a pack with more cells than slots the rows are published under several keys, and the
+        `pack_key` here is none of them.
+        """
+        return read_packs(self.files)
 
     def runs(self) -> list[dict[str, Any]]:
         """What every run says of itself, oldest first; of a note that is damaged, the run's name and the state `unreadable`."""

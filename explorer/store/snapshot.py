@@ -12,6 +12,7 @@ import pyarrow as pa
 from explorer.errors import StoreError
 from explorer.records import (
     CURVES,
+    FAILURES,
     IDENTITY,
     MINIMIZERS,
     RESULT,
@@ -45,7 +46,7 @@ from explorer.store.studies import read_texts
 PLANNED = pa.schema([pa.field("cell_key", pa.string())])
 # Curves and minimizers that take more on a disk are not read whole for a query of a few rows.
 CHECKED_BYTES = 2**28
-FIXED = {"curves": CURVES, "minimizers": MINIMIZERS}
+FIXED = {"curves": CURVES, "minimizers": MINIMIZERS, "failures": FAILURES}
 
 
 class Snapshot:
@@ -115,7 +116,7 @@ class Snapshot:
         return {name for digest in digests for name in self.schemas[digest].names}
 
     def query(self, text: str) -> pa.Table:
-        """The answer to a query over `cells`, `curves`, `minimizers`, and as `stored_…` what stands in the parts.
+        """The answer to a query over `cells`, `curves`, `minimizers`, `failures`, and as `stored_…` what stands in the parts.
 
         Tables that it does not name are not looked at, unless it fails.
         """

@@ -89,7 +89,7 @@ def connect(
         once = "DISTINCT" if studies > 1 else ""  # the keys of one study are distinct
         connection.execute(f"CREATE VIEW planned AS SELECT {once} cell_key FROM stored_planned")
         _define_cells(connection, distinct, filled, point, pruned)
-        for name in tables.keys() & {"curves", "minimizers"}:
+        for name in tables.keys() & {"curves", "minimizers", "failures"}:
             connection.execute(_WITH_ROW.format(name=name))
     except duckdb.Error as error:
         raise Unreadable(f"the store's parts cannot be read: {error}") from error
@@ -176,7 +176,7 @@ def run_query(connection: Any, query: str) -> pa.Table:
             kinds = ["another statement"]
         if len(kinds) != 1 or kinds[0] not in _READING:
             found = ", ".join(kinds) or "nothing"
-            raise StoreError(f"query: found {found}, expected one SELECT over cells, curves or minimizers.")
+            raise StoreError(f"query: found {found}, expected one SELECT over cells, curves, minimizers or failures.")
         return connection.sql(query).to_arrow_table()
     except asked as error:
         raise StoreError(f"query: {error}") from error

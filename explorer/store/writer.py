@@ -9,14 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from explorer.records import CURVES, MINIMIZERS, SCHEMA_VERSION, schema_digest
+from explorer.records import CURVES, FAILURES, MINIMIZERS, PACKS, SCHEMA_VERSION, schema_digest
 from explorer.store.files import Files
+from explorer.store.packs import packs_file
 from explorer.store.parts import part_file, stamp
 from explorer.store.reader import open_store
 from explorer.store.rounds import Proposed, write_round
 from explorer.store.studies import study_name
 
-FOLDERS = ("cells", "curves", "minimizers", "studies", "runs")
+FOLDERS = ("cells", "curves", "minimizers", "failures", "studies", "runs")
 
 
 def marker(version: int = SCHEMA_VERSION) -> bytes:
@@ -56,12 +57,26 @@ class StoreWriter:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.files.publish(f"runs/{run}.json", json.dumps({**state, "updated_at": now}).encode())
 
+    def note_packs(self, run: str, packs: pa.Table) -> None:
+        """Keep what became of the packs of a run so far, all of them, in place of the last call's: a table of schema PACKS."""
+        self.files.publish_table(packs_file(run), packs.cast(PACKS))
+
     def publish(
-        self, pack_key: str, cells: pa.Table, curves: pa.Table | None = None, minimizers: pa.Table | None = None
-    ) -> None:
-        """Publish one pack. Its name is made of its cells, so that of the same pack trained twice the later part counts."""
-        when = stamp()
-        for folder, table, schema in (("curves", curves, CURVES), ("minimizers", minimizers, MINIMIZERS)):
+        self,
+        pack_key: str,
+        cells: pa.Table,
+        curves: pa.Table | None = None,
+        minimizers: pa.Table | None = None,
+        failures: pa.Table | None = None,
+    ) -> int:
+        """Publish one pack. Its name is made of its cells, so that of the same pack trained twice the later part counts.
+
+        Returns the bytes written.
+        """
+        when, written = stamp(), 0
+        beside = (("curves", curves, CURVES), ("minimizers", minimizers, MINIMIZERS), ("failures", failures, FAILURES))
+        for folder, table, schema in beside:
             if table is not None and table.num_rows:
-                self.files.publish_table(part_file(folder, pack_key, when), table.cast(schema))
-        self.files.publish_table(part_file("cells", f"{schema_digest(cells.schema)}-{pack_key}", when), cells)
+                written += self.files.publish_table(part_file(folder, pack_key, when), table.cast(schema))
+        name = f"{schema_digest(cells.schema)}-{pack_key}"
+        return written + self.files.publish_table(part_file("cells", name, when), cells)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from explorer.cells import Cell, Pack
+from explorer.training.clock import clock
 from explorer.training.data import BLOCK, Data, Stream
 from explorer.training.evaluation import Evaluation, Seen
 from explorer.training.optimizers import Parameters
@@ -217,7 +218,8 @@ class PackRun:
         weights = {name: torch.stack([slot.weights[name] for slot in padded]) for name in slots[0].weights}
         cells = [slot.cell for slot in padded]
         knobs = self.program.knobs_of(cells, self.device)
-        seen = Evaluation(self.program, self.data, cells, weights, knobs).results(len(slots))
+        with clock.phase("evaluate"):
+            seen = Evaluation(self.program, self.data, cells, weights, knobs).results(len(slots))
         share = (time.perf_counter() - begin) / len(slots)
         for slot, found in zip(slots, seen, strict=True):
             self._results.append(self._result(slot, found, slot.seconds + share))

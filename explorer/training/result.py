@@ -20,6 +20,7 @@ class CellResult:
     ended with finite parameters. `curve` holds (step, mean training loss since the previous point); `pack_width` is the
     number of slots it was trained in. `objective` is the mean training objective over the last tenth of the steps, penalties
     included; `probe` what observables see beside the minimizer, samples of the code and what is known of the source.
+    `error` is why a cell failed, in one line or a few, and `traceback` where.
     """
 
     cell: Cell
@@ -34,3 +35,4 @@ class CellResult:
     pack_width: int = 0
     objective: float | None = None
     probe: dict[str, np.ndarray] | None = None
+    traceback: str | None = None

@@ -360,7 +360,8 @@ def test_a_machine_whose_clock_is_behind_merges_as_well(filled, tmp_path, monkey
 
 def test_empty_store_is_left_alone(writer, tmp_path):
     assert [row.row() for row in compact(str(tmp_path / "store"))] == [
-        {"folder": folder, "merged": 0, "into": 0, "deleted": 0, "waiting": 0} for folder in ("cells", "curves", "minimizers")
+        {"folder": folder, "merged": 0, "into": 0, "deleted": 0, "waiting": 0}
+        for folder in ("cells", "curves", "minimizers", "failures")
     ]  # fmt: skip
 
 
