@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := results/demo
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo test chaos lint bench clean
 
 install: $(STAMP)
 
@@ -25,6 +25,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# Long fault tests.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -m chaos_full
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
