@@ -1,7 +1,7 @@
 """The seal of a Parquet file: a checksum of all its other bytes, in the room that the format leaves before the footer.
 
 Parquet's own page checksums cover neither the footer nor page headers, and DuckDB does not look at them: of 1,500 single bits
-turned in a part, 143 gave a table with other numbers and no error (docs/decisions/0014). Any reader of Parquet passes over a seal.
+turned in a part, 139 gave a table with other numbers and no error (docs/decisions/0014). Any reader of Parquet passes over a seal.
 """
 
 from __future__ import annotations
