@@ -10,12 +10,16 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from explorer.cells import Cell, Pack
 from explorer.engine import cluster
@@ -113,15 +117,16 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     store = open_store(plan.out)
     rounds = store.rounds(study_name(plan.study.text))
     wanted = {cell.key for cell in plan.study.cells}.union(*(one.keys for one in rounds))
-    rows = [r for r in store.arrow(["cell_key", "status"]).to_pylist() if r["cell_key"] in wanted]
-    statuses = [row["status"] for row in rows]
+    rows = store.arrow(["cell_key", "status"])
+    chosen = rows.filter(pc.field("cell_key").isin(pa.array(wanted, pa.string())))
+    statuses = Counter(chosen["status"].to_pylist())
     return RunSummary(
         plan.out,
         len(wanted),
-        len(rows),
-        len(rows) - plan.done,
-        statuses.count("diverged"),
-        statuses.count("failed"),
+        len(chosen),
+        len(chosen) - plan.done,
+        statuses["diverged"],
+        statuses["failed"],
         seconds,
         interrupted,
         store.parts,
@@ -138,6 +143,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     said: dict[str, Any] = {}
+    told: set[str] = set()
 
     def note(counts: dict[str, Any], state: str = "running") -> None:
         said.update(counts)
@@ -160,7 +166,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
                 with RunProgress(plan.cells, plan.done, note, show) as progress:
                     note(progress.counts())
                     try:
-                        _fit(plan, progress, address)
+                        _fit(plan, progress, address, told)
                     finally:
                         note(progress.counts())
             state = "finished"
@@ -173,11 +179,11 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
     return state == "interrupted"
 
 
-def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
-    import ray
+def _fit(plan: Plan, progress: RunProgress, address: str | None, told: set[str]) -> None:
     from ray import tune
 
-    from explorer.engine.trial import PackTrial, Reporter, pack_data
+    from explorer.engine.supply import InOrder, PackSupply
+    from explorer.engine.trial import PackTrial, Reporter
 
     resources = plan.study.resources
     cpus = float(resources.cpus_per_pack)
@@ -199,16 +205,18 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
         log.warning(message)
         print(message, file=sys.stderr)
     memory = _memory(plan, address)
-    packs = plan.packs_for(cluster.total("CPU"))
+    needed = {"CPU": cpus, "GPU": gpus, "memory": memory}
+    capacity = cluster.Capacity(needed)
+    _say_unused(capacity, told)
+    supply = PackSupply(plan.queue(), capacity.workers)
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
     trainable = tune.with_parameters(
         PackTrial,
-        packs=[ray.put(pack_data(pack)) for pack in packs],
         store=store,
         keep=(keep.curves, keep.minimizers),
         threads=max(1, int(cpus)),
-        gpu=resources.gpus_per_pack > 0,
+        gpus=gpus,
         git_revision=git_revision(),
         home=os.getcwd(),
     )
@@ -217,8 +225,12 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
         with _quiet_ray():
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus, "memory": memory}),
-                param_space={"pack": tune.grid_search(list(range(len(packs))))},
-                tune_config=tune.TuneConfig(reuse_actors=True),
+                tune_config=tune.TuneConfig(
+                    search_alg=supply,
+                    scheduler=InOrder(),
+                    num_samples=len(plan.missing),  # a pack has a cell at least
+                    reuse_actors=True,
+                ),
                 run_config=tune.RunConfig(
                     name="study",
                     storage_path=scratch,
@@ -229,7 +241,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
                 ),
             )
             results = tuner.fit()
-        _publish_dead_packs(plan, packs, results, progress)
+        _publish_dead_packs(plan, supply.open, results, progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -247,7 +259,18 @@ def _memory(plan: Plan, address: str | None) -> float:
     return needed
 
 
-def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progress: RunProgress) -> None:
+def _say_unused(capacity: cluster.Capacity, told: set[str]) -> None:
+    """Which nodes stay idle, once a run; `told` is what was said already."""
+    small = capacity.too_small()
+    if small and capacity.workers():
+        message = f"too small for a pack, which is given {capacity}: {', '.join(small)}; left unused"
+        if message not in told:
+            told.add(message)
+            log.warning(message)
+            print(message, file=sys.stderr)
+
+
+def _publish_dead_packs(plan: Plan, packs: Mapping[int, Pack], results: Any, progress: RunProgress) -> None:
     """A pack whose worker died every time leaves failed rows, so that the study ends and says what is wrong."""
     from explorer.engine.job import failed_pack
 
