@@ -32,7 +32,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# About an hour and a half on two cores that do nothing else; results in benchmarks/results.
+# About two hours on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench]'
 	$(BIN)/python benchmarks/roofline.py
@@ -42,6 +42,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/levers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/enumeration.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/tail.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/time_to_boundary.py
 	$(BIN)/python benchmarks/refine_study.py

@@ -58,7 +58,7 @@ def extract(store: Store, options: Options) -> Timeline:
     return Timeline(
         bars[["pack", "line", "begin", "end", "shape", "failed"]].sort_values(["begin", "pack"], ignore_index=True),
         names,
-        sorted(bars["shape"].unique()),
+        sorted(bars["shape"].unique(), key=lambda shape: [(len(word), word) for word in shape.split(" ")]),
         idle=max(0.0, 1 - float((bars["end"] - bars["begin"]).sum()) / there) if there else 0.0,
         tail=end - float(lives["end"].max().min()),
     )
