@@ -21,7 +21,7 @@ from typing import Any
 from report import RESULTS, table, write
 
 CELLS_PER_PACK = 64
-NODE_WORKERS = 4
+NODE_WORKERS = 2
 # The case that is predicted.
 GPUS, CELLS = 1_000, 10_000_000
 GPU_CELLS_PER_PACK = (64, 1024)
@@ -99,6 +99,7 @@ def tune_packs(mode: str, packs: int, nodes: int, seconds: float, reports: int) 
         local.add_node(**size)
     ray.init(address=local.address, log_to_driver=False, logging_level="ERROR")
     ended: list[tuple[float, float, int]] = []
+    processes: dict[int, float] = {}
 
     class Idle(tune.Trainable):
         def setup(self, config: dict[str, Any], objects: Any = ()) -> None:
@@ -124,6 +125,7 @@ def tune_packs(mode: str, packs: int, nodes: int, seconds: float, reports: int) 
             return {}
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            processes.setdefault(trial.last_result["pid"], time.monotonic())
             ended.append((time.monotonic(), time.process_time(), resident_bytes()))
 
     begin, used = time.monotonic(), time.process_time()
@@ -139,9 +141,10 @@ def tune_packs(mode: str, packs: int, nodes: int, seconds: float, reports: int) 
             config = tune.TuneConfig(reuse_actors=True)
             trainable = tune.with_parameters(Idle, objects=objects)
         else:
-            supply = PackSupply(queue, Capacity({"CPU": 1.0}).workers)
+            workers = Capacity({"CPU": 1.0}).workers
+            supply = PackSupply(queue, workers)
             config = tune.TuneConfig(
-                search_alg=supply, scheduler=InOrder(), num_samples=len(asked.cells), reuse_actors=True
+                search_alg=supply, scheduler=InOrder(workers), num_samples=len(asked.cells), reuse_actors=True
             )
             wanted, trainable = {}, tune.with_parameters(Idle)
         tune.Tuner(
@@ -158,6 +161,8 @@ def tune_packs(mode: str, packs: int, nodes: int, seconds: float, reports: int) 
         "driver, ms a pack": 1e3 * (spent - used) / len(ended),
         "driver, ms a pack, last tenth": 1e3 * (ended[-1][1] - ended[-1 - last][1]) / last,
         "driver, KiB a pack": (ended[-1][2] - ended[0][2]) / len(ended) / 2**10,
+        "processes": len(processes),
+        "seconds from the first worker to the last": max(processes.values()) - min(processes.values()),
         "packs a second": (len(ended) - 1) / (ended[-1][0] - ended[0][0]),
         "seconds": over - begin,
     }
@@ -273,7 +278,7 @@ def main() -> None:
         found = note("nodes", f"{nodes} nodes", apart("supply", packs, nodes, given.seconds, 1))
         ideal = NODE_WORKERS * nodes / (given.seconds + found["driver, ms a pack"] / 1e3)
         note("nodes", f"{nodes} nodes, predicted", {"packs a second": ideal})
-    few = max(200, given.packs // 20)
+    few = max(200, given.packs // 10)
     one = note("supply", f"{few:,} packs, 1 report each", apart("supply", few, 1, 0, 1))
     many = note("supply", f"{few:,} packs, 5 reports each", apart("supply", few, 1, 0, 5))
     large = note("supply", f"{given.packs:,} packs", apart("supply", given.packs, 1, 0, 1))

@@ -227,7 +227,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, told: set[str])
                 tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus, "memory": memory}),
                 tune_config=tune.TuneConfig(
                     search_alg=supply,
-                    scheduler=InOrder(),
+                    scheduler=InOrder(capacity.workers),
                     num_samples=len(plan.missing),  # a pack has a cell at least
                     reuse_actors=True,
                 ),

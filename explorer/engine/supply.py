@@ -82,9 +82,20 @@ class PackSupply(Searcher):
 
 
 class InOrder(FIFOScheduler):
-    """Starts waiting trials in the order of their packs, without looking at those that are done as Tune's own does."""
+    """Gives a worker that is free the next pack for which none is being started, and looks at no trial that is done.
+
+    Tune's own gives it the first waiting pack, and ends the worker that is being started for that one. Where packs take
+    less time than a worker needs to start, the nodes that join would never be used.
+    """
+
+    def __init__(self, workers: Callable[[], int]) -> None:
+        super().__init__()
+        self.workers = workers
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The waiting trial with the first pack."""
-        waiting = (trial for trial in tune_controller.get_live_trials() if trial.status == "PENDING")
-        return min(waiting, key=lambda trial: trial.config["pack"], default=None)
+        """The waiting trial that a free worker takes; the packs before it have workers that are being started."""
+        live = list(tune_controller.get_live_trials())
+        waiting = sorted((t for t in live if t.status == "PENDING"), key=lambda trial: trial.config["pack"])
+        running = sum(trial.status == "RUNNING" for trial in live)
+        starting = self.workers() - running - 1
+        return waiting[min(max(0, starting), len(waiting) - 1)] if waiting else None
