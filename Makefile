@@ -46,7 +46,7 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --extra train -c constraints.txt -o requirements.lock pyproject.toml
 
-# About an hour and a half on two cores that do nothing else; results in benchmarks/results.
+# About two hours on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench]'
 	$(BIN)/python benchmarks/roofline.py
@@ -56,6 +56,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/levers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/enumeration.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/tail.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/time_to_boundary.py
 	$(BIN)/python benchmarks/refine_study.py

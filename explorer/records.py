@@ -26,6 +26,7 @@ PROVENANCE = (
     pa.field("ray_version", pa.string()),
     pa.field("git_revision", pa.string()),
     pa.field("host", pa.string()),
+    pa.field("worker", pa.int64()),
     pa.field("device", pa.string()),
     pa.field("threads", pa.int64()),
     pa.field("compiled", pa.bool_()),

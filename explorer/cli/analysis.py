@@ -19,7 +19,8 @@ def figure(
         str,
         typer.Argument(
             metavar="NAME",
-            help="phase_diagram, loss_curves, hysteresis, minimizers, refinement, collapse, hyperparameters, decoders or zoo.",
+            help="phase_diagram, loss_curves, hysteresis, minimizers, refinement, collapse, hyperparameters, decoders, zoo "
+            "or timeline.",
         ),
     ],
     out: Annotated[

@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from explorer.engine.access import keep_token_private, on_loopback, own_directory
 from explorer.errors import EngineError
@@ -20,10 +22,13 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_MAX_PENDING_TRIALS_PG": "64",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 OBJECT_STORE_BYTES = 256 * 2**20
 PROBE_SECONDS = 10
+# How long an answer about the cluster's nodes is taken to hold.
+NODES_HOLD_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -107,13 +112,47 @@ def _probe(address: str) -> None:
 
 def largest_node(resource: str) -> float:
     """How much of `CPU` or `GPU` the cluster's largest living node has."""
+    return max((node["Resources"].get(resource, 0.0) for node in _alive()), default=0.0)
+
+
+class Capacity:
+    """How many packs the cluster trains at a time, each of which is given so much of every resource; nodes come and go."""
+
+    def __init__(self, needed: Mapping[str, float]) -> None:
+        self.needed = {name: amount for name, amount in needed.items() if amount > 0}
+        self._asked, self._workers = float("-inf"), 0
+
+    def workers(self) -> int:
+        """Packs that the living nodes hold together; a node that is too small for one holds none."""
+        if time.monotonic() - self._asked >= NODES_HOLD_SECONDS:
+            self._workers = sum(self._held(node["Resources"]) for node in _alive())
+            self._asked = time.monotonic()
+        return self._workers
+
+    def _held(self, resources: Mapping[str, float]) -> int:
+        return min(int(resources.get(name, 0.0) / amount + 1e-9) for name, amount in self.needed.items())
+
+    def too_small(self) -> list[str]:
+        """The living nodes that hold no pack, each with what it lacks first."""
+        return [
+            f"{node['NodeManagerHostname']} ({_amount(name, node['Resources'].get(name, 0.0))})"
+            for node in _alive()
+            for name in [self._lacking(node["Resources"])]
+            if name is not None
+        ]
+
+    def _lacking(self, resources: Mapping[str, float]) -> str | None:
+        return next((n for n, amount in self.needed.items() if resources.get(n, 0.0) < amount), None)
+
+    def __str__(self) -> str:
+        return ", ".join(_amount(name, amount) for name, amount in self.needed.items())
+
+
+def _amount(name: str, amount: float) -> str:
+    return f"{amount / 2**30:.1f} GiB of memory" if name == "memory" else f"{amount:g} {name}"
+
+
+def _alive() -> list[dict[str, Any]]:
     import ray
 
-    return max((node["Resources"].get(resource, 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
-
-
-def total(resource: str) -> float:
-    """How much of `CPU` or `GPU` the cluster has."""
-    import ray
-
-    return float(ray.cluster_resources().get(resource, 0.0))
+    return [node for node in ray.nodes() if node["Alive"]]

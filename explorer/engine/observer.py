@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from platform import node
 from typing import Any
@@ -40,7 +40,7 @@ class Observer:
         self._table = PACKS.empty_table()
         self._kept, self._kept_rows = time.monotonic(), 0
         self._began, self._rounds = time.monotonic(), 0
-        self.planned(())
+        self.planned({})
 
     def begin(self, store: str, address: str | None) -> None:
         """The run begins."""
@@ -67,8 +67,8 @@ class Observer:
             **{name: counts.get(name) for name in ("total", "done", "diverged", "failed")},
         )  # fmt: skip
 
-    def planned(self, packs: Sequence[Pack]) -> None:
-        """These packs are trained from now on; the others are over."""
+    def planned(self, packs: Mapping[int, Pack]) -> None:
+        """These packs, by number, are trained from now on, as they are cut; the others are over."""
         self.packs = packs
         self._seen: dict[int, dict[str, int]] = {}
         self._deaths: dict[int, int] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -11,23 +10,19 @@ from dataclasses import dataclass
 import torch
 
 from explorer.cells import Cell, Pack, make_packs
+from explorer.engine.cutting import PackQueue, flops
 from explorer.errors import StoreError
 from explorer.store import open_store, study_name
 from explorer.study import Study, fixed_samples
-from explorer.training.size import PROCESS_BYTES, parameters, process_bytes
+from explorer.training.size import PROCESS_BYTES, process_bytes
 
-# A step's multiply-adds per sample and weight of a matrix: one forward, two backward, two operations each, less the first
-# layer's gradient by x. Of a convolution, which uses a weight at many places, this is too few.
-PRODUCTS = 5
 ROOFLINE_SHARE = 0.6
 SECONDS_PER_PROGRAM = 8.0
-# Packs for each that is trained at a time: with more, the last to end leaves others waiting for less.
-PACKS_PER_WORKER = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A study against a store. `seconds` is a rough estimate for this machine's processors."""
+    """A study against a store. `packs` and `seconds`, a rough estimate, are for this machine's processors."""
 
     study: Study
     out: str
@@ -51,15 +46,15 @@ class Plan:
         if self.study.resources.gpus_per_pack:
             return PROCESS_BYTES
         largest: dict[tuple[str, int, int], int] = {}
-        for pack in self.packs:
+        for pack in make_packs(self.missing, self.widths):  # the longest, which a small cluster is given
             kind = pack.cells[0].shape_key, pack.width, pack.slots
             largest[kind] = max(largest.get(kind, 1), len({cell.stream for cell in pack.cells}))
         cells = {cell.shape_key: cell for cell in sorted(self.missing, key=fixed_samples)}
         return max((process_bytes(cells[key], w, slots // w, n) for (key, w, slots), n in largest.items()), default=0)
 
-    def packs_for(self, processors: float) -> tuple[Pack, ...]:
-        """What is missing as packs, for a cluster with this many processors."""
-        return _packs(self.missing, self.widths, processors / self.study.resources.cpus_per_pack)
+    def queue(self) -> PackQueue:
+        """What is missing, to be cut into packs for whatever the cluster is when they are taken."""
+        return PackQueue(self.missing, self.widths)
 
 
 def default_out(study: Study) -> str:
@@ -90,31 +85,12 @@ def plan_cells(study: Study, cells: Sequence[Cell], out: str, retry_failed: bool
             raise
         missing = list(cells)
     widths = study.widths_of(cells)
-    packs = _packs(missing, widths, (os.cpu_count() or 1) / study.resources.cpus_per_pack)
+    at_once = max(1, round((os.cpu_count() or 1) / study.resources.cpus_per_pack))
+    packs = PackQueue(missing, widths).all(at_once)
     shapes = len({cell.shape_key for cell in missing})
     seconds = _estimate(packs, shapes, study)
     done = len(cells) - len(missing)
     return Plan(study, out, len(cells), done, tuple(missing), widths, packs, shapes, seconds, retry_failed)
-
-
-def _packs(missing: Sequence[Cell], widths: Mapping[str, int], workers: float) -> tuple[Pack, ...]:
-    """In an order in which workers that start together take different shapes: each compiles one, and finds the others on disk."""
-    at_once = max(1, round(workers))
-    packs = make_packs(missing, widths, PACKS_PER_WORKER * at_once)
-    shapes: dict[str, list[Pack]] = {}
-    for pack in packs:
-        shapes.setdefault(pack.cells[0].shape_key, []).append(pack)
-    groups = list(shapes.values())
-    together = (groups[i : i + at_once] for i in range(0, len(groups), at_once))
-    turns = (itertools.zip_longest(*some) for some in together)
-    return tuple(pack for turn in turns for some in turn for pack in some if pack is not None)
-
-
-def _flops(cell: Cell) -> float:
-    s = cell.settings
-    weights = parameters(cell.shape)
-    step = PRODUCTS * float(s["batch"]) * weights
-    return step * float(s["steps"]) + 2 * float(s["evaluation_samples"]) * weights
 
 
 def _products_per_second() -> float:
@@ -131,5 +107,5 @@ def _products_per_second() -> float:
 def _estimate(packs: Sequence[Pack], shapes: int, study: Study) -> float:
     if not packs or study.resources.gpus_per_pack:
         return 0.0 if not packs else float("nan")
-    flops = sum(_flops(pack.cells[0]) * max(pack.width, len(pack.cells)) for pack in packs)
-    return flops / (_products_per_second() * ROOFLINE_SHARE) + SECONDS_PER_PROGRAM * shapes
+    operations = sum(flops(pack.cells[0]) * max(pack.width, len(pack.cells)) for pack in packs)
+    return operations / (_products_per_second() * ROOFLINE_SHARE) + SECONDS_PER_PROGRAM * shapes

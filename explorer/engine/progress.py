@@ -40,7 +40,9 @@ class RunProgress:
 
     def __init__(self, total: int, done: int, note: Callable[[dict[str, Any]], None], show: bool = True) -> None:
         self.total, self.before, self.note = total, done, note
+        # The latest summaries of packs that are not done, and the counts of those that are: a study has very many.
         self.packs: dict[Any, dict[str, Any]] = {}
+        self.over = {"cells": 0, "diverged": 0, "failed": 0}
         self.started = time.monotonic()
         self._noted = self._lined = float("-inf")
         self._pace: tuple[float, float] | None = None
@@ -67,23 +69,25 @@ class RunProgress:
     def update(self, pack: Any, summary: dict[str, Any]) -> None:
         """Take a pack's latest summary."""
         self.packs[pack] = summary
+        if summary["done"]:
+            del self.packs[pack]
+            self.over = {name: count + summary[name] for name, count in self.over.items()}
         self._show()
 
     def counts(self) -> dict[str, Any]:
         """Cells done, diverged and failed; rate in cells per second and seconds to go; packs in training."""
-        trained = sum(p["cells"] for p in self.packs.values() if p["done"])
-        worth = sum(p["cells"] * p["fraction"] for p in self.packs.values())
+        worth = self.over["cells"] + sum(p["cells"] * p["fraction"] for p in self.packs.values())
         rate = self._rate(worth)
         left = (self.total - self.before - worth) / rate if rate > 0 else float("inf")
         return {
             "total": self.total,
-            "done": self.before + trained,
-            "diverged": sum(p["diverged"] for p in self.packs.values()),
-            "failed": sum(p["failed"] for p in self.packs.values()),
+            "done": self.before + self.over["cells"],
+            "diverged": self.over["diverged"] + sum(p["diverged"] for p in self.packs.values()),
+            "failed": self.over["failed"] + sum(p["failed"] for p in self.packs.values()),
             "rate": rate,
             "seconds_left": left if left != float("inf") else None,
             "worth": self.before + worth,
-            "training": sum(not p["done"] for p in self.packs.values()),
+            "training": len(self.packs),
         }
 
     def _rate(self, worth: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ class Provenance:
     torch_version: str | None = field(default_factory=lambda: _version("torch"))
     ray_version: str | None = field(default_factory=lambda: _version("ray"))
     host: str = field(default_factory=platform.node)
+    worker: int = field(default_factory=os.getpid)  # the process on that host
 
     def columns(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__slots__}

@@ -10,12 +10,16 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from explorer.cells import Cell, Pack
 from explorer.engine import cluster
@@ -124,15 +128,16 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     store = open_store(plan.out)
     rounds = store.rounds(study_name(plan.study.text))
     wanted = {cell.key for cell in plan.study.cells}.union(*(one.keys for one in rounds))
-    rows = [r for r in store.arrow(["cell_key", "status"]).to_pylist() if r["cell_key"] in wanted]
-    statuses = [row["status"] for row in rows]
+    rows = store.arrow(["cell_key", "status"])
+    chosen = rows.filter(pc.field("cell_key").isin(pa.array(wanted, pa.string())))
+    statuses = Counter(chosen["status"].to_pylist())
     return RunSummary(
         plan.out,
         len(wanted),
-        len(rows),
-        len(rows) - plan.done,
-        statuses.count("diverged"),
-        statuses.count("failed"),
+        len(chosen),
+        len(chosen) - plan.done,
+        statuses["diverged"],
+        statuses["failed"],
         seconds,
         interrupted,
         store.parts,
@@ -150,6 +155,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
     }
     said: dict[str, Any] = {}
     observer = Observer(writer, run)
+    told: set[str] = set()
 
     def note(counts: dict[str, Any], state: str = "running") -> None:
         said.update(counts)
@@ -177,7 +183,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
                 with RunProgress(plan.cells, plan.done, note, show) as progress:
                     note(progress.counts())
                     try:
-                        _fit(plan, progress, address, observer)
+                        _fit(plan, progress, address, observer, told)
                     finally:
                         note(progress.counts())
             state = "finished"
@@ -190,11 +196,11 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
     return state == "interrupted"
 
 
-def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Observer) -> None:
-    import ray
+def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Observer, told: set[str]) -> None:
     from ray import tune
 
-    from explorer.engine.trial import PackTrial, Reporter, pack_data
+    from explorer.engine.supply import InOrder, PackSupply
+    from explorer.engine.trial import PackTrial, Reporter
 
     resources = plan.study.resources
     cpus = float(resources.cpus_per_pack)
@@ -216,17 +222,19 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
         log.warning(message)
         print(message, file=sys.stderr)
     memory = _memory(plan, address)
-    packs = plan.packs_for(cluster.total("CPU"))
-    observer.planned(packs)
+    needed = {"CPU": cpus, "GPU": gpus, "memory": memory}
+    capacity = cluster.Capacity(needed)
+    _say_unused(capacity, told)
+    supply = PackSupply(plan.queue(), capacity.workers)
+    observer.planned(supply.open)
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
     trainable = tune.with_parameters(
         PackTrial,
-        packs=[ray.put(pack_data(pack)) for pack in packs],
         store=store,
         keep=(keep.curves, keep.minimizers),
         threads=max(1, int(cpus)),
-        gpu=resources.gpus_per_pack > 0,
+        gpus=gpus,
         git_revision=git_revision(),
         home=os.getcwd(),
     )
@@ -235,8 +243,12 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
         with _quiet_ray():
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus, "memory": memory}),
-                param_space={"pack": tune.grid_search(list(range(len(packs))))},
-                tune_config=tune.TuneConfig(reuse_actors=True),
+                tune_config=tune.TuneConfig(
+                    search_alg=supply,
+                    scheduler=InOrder(capacity.workers),
+                    num_samples=len(plan.missing),  # a pack has a cell at least
+                    reuse_actors=True,
+                ),
                 run_config=tune.RunConfig(
                     name="study",
                     storage_path=scratch,
@@ -247,7 +259,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
                 ),
             )
             results = tuner.fit()
-        _publish_dead_packs(plan, packs, results, progress)
+        _publish_dead_packs(plan, supply.open, results, progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -265,7 +277,18 @@ def _memory(plan: Plan, address: str | None) -> float:
     return needed
 
 
-def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progress: RunProgress) -> None:
+def _say_unused(capacity: cluster.Capacity, told: set[str]) -> None:
+    """Which nodes stay idle, once a run; `told` is what was said already."""
+    small = capacity.too_small()
+    if small and capacity.workers():
+        message = f"too small for a pack, which is given {capacity}: {', '.join(small)}; left unused"
+        if message not in told:
+            told.add(message)
+            log.warning(message)
+            print(message, file=sys.stderr)
+
+
+def _publish_dead_packs(plan: Plan, packs: Mapping[int, Pack], results: Any, progress: RunProgress) -> None:
     """A pack whose worker died every time leaves failed rows, so that the study ends and says what is wrong."""
     from explorer.engine.job import failed_pack
 

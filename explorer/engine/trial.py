@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from typing import Any
 
-import ray
 import torch
 from ray import tune
 
-from explorer.cells import Cell, Pack
 from explorer.engine.job import PackJob
 from explorer.engine.observer import Observer
 from explorer.engine.progress import RunProgress
 from explorer.sections import Keep
-
-SLICE_SECONDS = 1.0
-
-PackData = tuple[Sequence[dict[str, Any]], int]
-
-
-def pack_data(pack: Pack) -> PackData:
-    """A pack as plain data, for the object store."""
-    return pack.settings, pack.width
 
 
 class PackTrial(tune.Trainable):
@@ -33,11 +21,10 @@ class PackTrial(tune.Trainable):
     def setup(
         self,
         config: dict[str, Any],
-        packs: Sequence[ray.ObjectRef] = (),
         store: str = "",
         keep: tuple[bool, bool] = (False, False),
         threads: int = 1,
-        gpu: bool = False,
+        gpus: float = 0.0,
         git_revision: str | None = None,
         home: str = "",
     ) -> None:
@@ -46,18 +33,22 @@ class PackTrial(tune.Trainable):
             home
         ):  # Tune works in a scratch directory; data files are looked for where the run was started
             os.chdir(home)
-        self.packs, self.store, self.git_revision = packs, store, git_revision
+        self.store, self.git_revision = store, git_revision
         self.keep = Keep(curves=keep[0], minimizers=keep[1])
-        self.device = "cuda:0" if gpu else "cpu"
+        self.device = "cuda:0" if gpus else "cpu"
+        if (
+            0 < gpus < 1
+        ):  # Ray shares out a GPU's time, not its memory: a pack that wants more than its share ends alone
+            torch.cuda.set_per_process_memory_fraction(gpus)
         self._start(config)
 
     def _start(self, config: dict[str, Any]) -> None:
-        settings, width = ray.get(self.packs[config["pack"]])
-        pack = Pack(tuple(Cell(s) for s in settings), width)
-        self.job = PackJob(pack, self.store, self.keep, self.device, self.git_revision)
+        self.config = {"pack": config["pack"]}  # what every report has in it
+        self.seconds = float(config["slice"])
+        self.job = PackJob(config["cells"].pack(), self.store, self.keep, self.device, self.git_revision)
 
     def step(self) -> dict[str, Any]:
-        self.job.advance(SLICE_SECONDS)
+        self.job.advance(self.seconds)
         return {**self.job.summary(), "facts": self.job.facts()}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -40,7 +40,8 @@ def figure(
     `hysteresis` `value` and loss of both starts along `x` at each `y`, with spinodals and crossing; `minimizers` the learned
     encoders along `x`; `refinement` the rounds of a refinement along `x`; `collapse` `value` along `x` at every dimension, and on one
     curve; `hyperparameters` the best ones of a search along `x`; `decoders` the losses of several architectures along `x` at each
-    `y`, on what theory has for them; `zoo` the losses of architectures at each code length. `where` is an SQL condition that
+    `y`, on what theory has for them; `zoo` the losses of architectures at each code length;
+    `timeline` when each worker trained what in the latest run. `where` is an SQL condition that
     chooses cells; of a search the others show the best trial of each grid point.
     Raises StudyError for an unknown name, AnalysisError where the store lacks what the figure needs or the format is unknown.
     """

@@ -59,7 +59,7 @@ def observed(place, cells, log, run="r1"):
     pack = Pack(tuple(cells), 4)
     observer = Observer(StoreWriter(str(place)), run)
     with json_log(str(log)):
-        observer.planned([pack])
+        observer.planned({0: pack})
         observer.started(0)
         job = PackJob(pack, str(place), Keep(curves=True))
         while not job.published:
@@ -147,7 +147,7 @@ def test_the_table_of_timings_is_written_at_most_once_a_minute(place, tmp_path, 
     monkeypatch.setattr(StoreWriter, "note_packs", lambda self, run, packs: written.append(len(packs)))
     packs = [Pack((cell(seed),), 1) for seed in range(100)]
     observer = Observer(StoreWriter(str(place)), "r1")
-    observer.planned(packs)
+    observer.planned(dict(enumerate(packs)))
     job = PackJob(packs[0], str(place), Keep())
     while not job.published:
         job.advance(1)
@@ -165,7 +165,7 @@ def test_a_worker_that_dies_is_told_and_what_its_successor_reports_counts_anew(p
     report = {"done": False, "cells": 2, "fraction": 0.5, "diverged": 0, "failed": 1,
               "facts": json.dumps({"failed_key": "k", "error": "E"})}  # fmt: skip
     with json_log(str(tmp_path / "log")):
-        observer.planned([pack])
+        observer.planned({0: pack})
         observer.started(0)
         observer.heard(0, report)
         observer.heard(0, report)

@@ -1,6 +1,7 @@
 """Stores with known results, made without training anything."""
 
 import itertools
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from explorer.store import StoreWriter
 DIMENSION = 8
 HAAR = 3 / (DIMENSION + 2)
 SWITCH, CROSSING = 0.5, 2 / np.pi
+# Where, by whom and when.
+TRAINED = {"host": "machine", "worker": 1, "seconds": 0.5, "finished_at": datetime(2026, 1, 1, tzinfo=UTC)}
 SPARSITIES = tuple(np.linspace(0.3, 0.9, 13).round(2))
 
 
@@ -87,7 +90,7 @@ def make(
     good = status not in ("failed", "diverged")
     rows = [
         {**cell.settings, **(outcome(cell) if good else {}), "cell_key": cell.key, "status": status, "pack_key": "pack",
-         "schema_version": SCHEMA_VERSION}
+         "schema_version": SCHEMA_VERSION, **(TRAINED if good else {})}
         for cell in members
     ]  # fmt: skip
     schema = outcome_schema([cell.settings for cell in members], observables)
