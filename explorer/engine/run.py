@@ -18,18 +18,18 @@ from platform import node
 from typing import Any
 
 from explorer.cells import Cell, Pack
-from explorer.engine import cluster
+from explorer.engine import checkpoints, cluster
 from explorer.engine.plan import Plan, plan_cells, plan_study
 from explorer.engine.progress import RunProgress, duration
 from explorer.engine.rows import git_revision
 from explorer.errors import EngineError, StoreError
 from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
+from explorer.store.files import Files
 from explorer.study import Study
 
 log = logging.getLogger("explorer")
 
-RETRIES = 3
 HEARD_WITHIN_SECONDS = 10
 
 
@@ -177,6 +177,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
     import ray
     from ray import tune
 
+    from explorer.engine.recovery import Recovery
     from explorer.engine.trial import PackTrial, Reporter, pack_data
 
     resources = plan.study.resources
@@ -202,15 +203,20 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
     packs = plan.packs_for(cluster.total("CPU"))
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
+    files = Files(store)
+    saved = checkpoints.concerning(_checkpoints(files), packs)
     trainable = tune.with_parameters(
         PackTrial,
-        packs=[ray.put(pack_data(pack)) for pack in packs],
+        packs=[ray.put(pack_data(pack, paths)) for pack, paths in zip(packs, saved, strict=True)],
         store=store,
         keep=(keep.curves, keep.minimizers),
         threads=max(1, int(cpus)),
         gpu=resources.gpus_per_pack > 0,
         git_revision=git_revision(),
         home=os.getcwd(),
+        retry_failed=plan.retry_failed,
+        checkpoint_seconds=float(resources.checkpoint_seconds),
+        time_limit=float(resources.time_limit),
     )
     scratch = tempfile.mkdtemp(prefix="explorer-tune-")
     try:
@@ -223,13 +229,14 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None) -> None:
                     name="study",
                     storage_path=scratch,
                     verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=RETRIES),
+                    failure_config=tune.FailureConfig(max_failures=-1),  # Recovery decides
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                    callbacks=[Reporter(progress)],
+                    callbacks=[Recovery(packs, files), Reporter(progress)],
                 ),
             )
             results = tuner.fit()
         _publish_dead_packs(plan, packs, results, progress)
+        _checkpoints(files)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -247,9 +254,23 @@ def _memory(plan: Plan, address: str | None) -> float:
     return needed
 
 
+def _checkpoints(files: Files) -> list[checkpoints.Header]:
+    """The checkpoints of a store that are of use: those whose cells are all done are deleted."""
+    found = checkpoints.headers(files)
+    if not found:
+        return []
+    done = open_store(files.name).keys()
+    checkpoints.remove_done(files, found, done)
+    return [header for header in found if not set(header.steps) <= set(done)]
+
+
 def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progress: RunProgress) -> None:
-    """A pack whose worker died every time leaves failed rows, so that the study ends and says what is wrong."""
+    """A pack that raised every time leaves failed rows, so that the study ends and says what is wrong.
+
+    Where it was the store that could not be written, or no process of the pack came as far as its cells, they stay missing.
+    """
     from explorer.engine.job import failed_pack
+    from explorer.engine.recovery import RETRIES, kind_of
 
     for i in range(len(results)):
         error = results[i].error
@@ -260,11 +281,14 @@ def _publish_dead_packs(plan: Plan, packs: Sequence[Pack], results: Any, progres
         missing = open_store(plan.out).missing(pack.cells, plan.retry_failed)
         if not missing:
             continue
-        if "StoreError" in str(error):  # not the cells' fault: they stay missing, and the next run trains them
-            log.error("pack %s: %s", pack.key, _last_line(error))
-            print(f"the store could not be written: {_last_line(error)}", file=sys.stderr)
+        if "StoreError" in str(error) or kind_of(str(error)) != "error":  # the next run trains them
+            what = (
+                "the store could not be written" if "StoreError" in str(error) else "its process died before it began"
+            )
+            log.error("pack %s: %s: %s", pack.key, what, _last_line(error))
+            print(f"{len(missing)} cells of a pack are left: {what}: {_last_line(error)}", file=sys.stderr)
             continue
-        message = f"the worker died {RETRIES + 1} times: {_last_line(error)}"
+        message = f"the pack failed {RETRIES + 1} times: {_last_line(error)}"
         log.error("pack %s: %s", pack.key, message)
         lost = Pack(tuple(missing), pack.width)
         failed_pack(lost, plan.out, message, git_revision())

@@ -16,7 +16,7 @@ from explorer.store.parts import part_file, stamp
 from explorer.store.reader import open_store
 from explorer.store.rounds import Proposed, write_round
 
-FOLDERS = ("cells", "curves", "minimizers", "studies", "runs")
+FOLDERS = ("cells", "curves", "minimizers", "studies", "runs", "checkpoints")
 
 
 def study_name(text: str) -> str:
