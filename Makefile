@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := results/demo
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo test chaos lint bench clean
 
 install: $(STAMP)
 
@@ -25,6 +25,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# Faults that are really done, the long ones too; prints what survived each. About half an hour.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -m "chaos_full or not chaos_full" -v -s tests/chaos
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -99,10 +99,11 @@ class PackJob:
         self._file = checkpoints.file_of(pack)
         self._has_file = goes_on or self.writer.files.path(self._file) in paths
         done: set[str] = set()
+        self._failed_before = 0
         if goes_on:
-            done = {cell.key for cell in pack.cells} - {
-                c.key for c in open_store(store).missing(pack.cells, retry_failed)
-            }
+            missing = open_store(store).missing
+            done = {cell.key for cell in pack.cells} - {cell.key for cell in missing(pack.cells, retry_failed)}
+            self._failed_before = len(missing(pack.cells, True)) - len(pack.cells) + len(done)
             paths = [self.writer.files.path(self._file), *paths]
         self._before = len(done)
         self._states: dict[str, CellState] = {}
@@ -309,10 +310,10 @@ class PackJob:
             "cells": len(self.pack.cells),
             "fraction": self.fraction,
             "diverged": diverged,
-            "failed": statuses.count("failed"),
+            "failed": self._failed_before + statuses.count("failed"),
             "passed": self.passed,
             "safe": self._safe,
-            "trained": self._before + len(statuses) - statuses.count("failed"),
+            "trained": self._before - self._failed_before + len(statuses) - statuses.count("failed"),
         }
 
 

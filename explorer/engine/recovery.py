@@ -29,8 +29,8 @@ DEATHS = 2
 # An error that is nobody's fault, and a process that dies before it has begun, are tried again so many times.
 RETRIES = 3
 # After so many cells of a pack have each killed their process and none was trained, so do the others.
-KILLERS = 2
-REASON_LENGTH = 500
+KILLERS = 4
+REASON_LENGTH = 300
 
 
 @dataclass
@@ -98,7 +98,8 @@ class Recovery(tune.Callback):
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         fate = self._fate(trial.config["pack"])
         fate.begun, fate.unbegun = True, 0
-        fate.passed, fate.safe, fate.trained = result["passed"], result["safe"], result["trained"]
+        fate.passed = result["passed"]
+        fate.safe, fate.trained = max(fate.safe, result["safe"]), max(fate.trained, result["trained"])
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         pack = trial.config["pack"]

@@ -150,3 +150,18 @@ def test_a_disk_that_stays_full_is_an_error_and_leaves_no_half_part(tmp_path, mo
         job.advance(60)
     assert open_store(store).to_pandas().empty
     assert not [p for p in store.rglob("*") if p.is_file() and p.name != "store.json"]
+
+
+def test_an_observable_that_raises_costs_its_cell_and_no_other(tmp_path, monkeypatch):
+    from explorer.engine import rows as module
+
+    def observed_of(result):
+        if result.minimizer and result.cell.settings["seed"] == 1:
+            raise ArithmeticError("this observable is broken")
+        return {}
+
+    monkeypatch.setattr(module, "observed_of", observed_of)
+    cells = [cell(seed=s) for s in range(3)]
+    _, rows = run(cells, tmp_path)
+    assert rows.loc[cells[1].key, "error"] == "ArithmeticError: this observable is broken"
+    assert rows.loc[[cells[0].key, cells[2].key], "loss"].notna().all()
