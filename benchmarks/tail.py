@@ -110,7 +110,8 @@ def measure(schedule: str, dimension: int, seeds: int, steps: int, workers: Sequ
     for w, (old, new) in cut.items():
         (share_old, end_old), (share_new, end_new) = (waited(packs, seconds, spread, w) for packs in (old, new))
         rows.append({
-            "schedule": schedule, "d": dimension, "cells": len(study.cells), "workers": w, "packs before": len(old), "packs now": len(new),
+            "schedule": schedule, "d": dimension, "cells": len(study.cells), "workers": w, "packs before": len(old),
+            "packs now": len(new),
             "idle before, %": 100 * share_old, "idle now, %": 100 * share_new, "end before, s": end_old, "end now, s": end_new,
             "seconds of a width": statistics.mean(seconds.values()), "spread of a pack's time, %": 100 * spread,
         })  # fmt: skip

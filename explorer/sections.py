@@ -40,11 +40,18 @@ class Keep(Section):
 
 
 class Resources(Section):
-    """What a pack is given, and how many cells share one (`auto`: by shape and study)."""
+    """What a pack is given, and how many cells share one (`auto`: by shape and study).
+
+    Every `checkpoint_seconds` (0: never) what is in training is saved beside the outcomes, so that it goes on from there
+    when a worker, a node or the run is lost. `time_limit` is the seconds that a pack may go without finishing a slice of 20
+    steps, compilation and evaluation included (0: for ever): what hangs longer is ended, and the cell that hangs fails alone.
+    """
 
     cpus_per_pack: Annotated[int | float, Field(gt=0, le=4096)] = 1
     gpus_per_pack: Annotated[int | float, Field(ge=0, le=64)] = 0
     cells_per_pack: Literal["auto"] | Annotated[int, Field(ge=1, le=65536)] = "auto"
+    checkpoint_seconds: Annotated[int | float, Field(ge=0, allow_inf_nan=False)] = 300
+    time_limit: Annotated[int | float, Field(ge=0, allow_inf_nan=False)] = 1800
 
 
 class Refine(Section):

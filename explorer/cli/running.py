@@ -105,6 +105,8 @@ def run(
         f"{summary.out}: {summary.done} of {summary.cells} cells, {summary.trained} trained now in {duration(summary.seconds)}, "
         f"{summary.diverged} diverged, {summary.failed} failed"
     )
+    if summary.done and summary.diverged == summary.done:
+        say("every cell diverged: an outcome like any other, and often a learning_rate that is too high")
     if summary.parts >= MANY_PARTS:
         say(f"{summary.parts} files of cells; explorer compact {summary.out} makes them few, and reading faster")
     if not summary.complete:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from explorer.cells import Cell, Pack
-from explorer.engine import cluster
+from explorer.engine import checkpoints, cluster
 from explorer.engine.events import LineFormatter, about, event
 from explorer.engine.metrics import RunMetrics
 from explorer.engine.observer import Observer
@@ -32,11 +32,11 @@ from explorer.engine.rows import git_revision
 from explorer.errors import EngineError, StoreError
 from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
+from explorer.store.files import Files
 from explorer.study import Study
 
 log = logging.getLogger("explorer")
 
-RETRIES = 3
 HEARD_WITHIN_SECONDS = 10
 
 
@@ -199,6 +199,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
 def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Observer, told: set[str]) -> None:
     from ray import tune
 
+    from explorer.engine.recovery import Recovery
     from explorer.engine.supply import InOrder, PackSupply
     from explorer.engine.trial import PackTrial, Reporter
 
@@ -225,10 +226,12 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
     needed = {"CPU": cpus, "GPU": gpus, "memory": memory}
     capacity = cluster.Capacity(needed)
     _say_unused(capacity, told)
-    supply = PackSupply(plan.queue(), capacity.workers)
-    observer.planned(supply.open)
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
+    files = Files(store)
+    supply = PackSupply(plan.queue(), capacity.workers, checkpoints.Farthest.of(_checkpoints(files)))
+    observer.planned(supply.open)
+    recovery = Recovery(supply.open, files)
     trainable = tune.with_parameters(
         PackTrial,
         store=store,
@@ -237,6 +240,9 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
         gpus=gpus,
         git_revision=git_revision(),
         home=os.getcwd(),
+        retry_failed=plan.retry_failed,
+        checkpoint_seconds=float(resources.checkpoint_seconds),
+        time_limit=float(resources.time_limit),
     )
     scratch = tempfile.mkdtemp(prefix="explorer-tune-")
     try:
@@ -253,13 +259,14 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
                     name="study",
                     storage_path=scratch,
                     verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=RETRIES),
+                    failure_config=tune.FailureConfig(max_failures=-1),  # Recovery decides
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                    callbacks=[Reporter(progress, observer)],
+                    callbacks=[recovery, Reporter(progress, observer, recovery)],
                 ),
             )
             results = tuner.fit()
         _publish_dead_packs(plan, supply.open, results, progress)
+        _checkpoints(files)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -288,9 +295,23 @@ def _say_unused(capacity: cluster.Capacity, told: set[str]) -> None:
             print(message, file=sys.stderr)
 
 
+def _checkpoints(files: Files) -> list[checkpoints.Header]:
+    """The checkpoints of a store that are of use: those whose cells are all done are deleted."""
+    found = checkpoints.headers(files)
+    if not found:
+        return []
+    done = open_store(files.name).keys()
+    checkpoints.remove_done(files, found, done)
+    return [header for header in found if not set(header.steps) <= set(done)]
+
+
 def _publish_dead_packs(plan: Plan, packs: Mapping[int, Pack], results: Any, progress: RunProgress) -> None:
-    """A pack whose worker died every time leaves failed rows, so that the study ends and says what is wrong."""
+    """A pack that raised every time leaves failed rows, so that the study ends and says what is wrong.
+
+    Where it was the store that could not be written, or no process of the pack came as far as its cells, they stay missing.
+    """
     from explorer.engine.job import failed_pack
+    from explorer.engine.recovery import RETRIES, kind_of
 
     for i in range(len(results)):
         error = results[i].error
@@ -301,12 +322,15 @@ def _publish_dead_packs(plan: Plan, packs: Mapping[int, Pack], results: Any, pro
         missing = open_store(plan.out).missing(pack.cells, plan.retry_failed)
         if not missing:
             continue
-        if "StoreError" in str(error):  # not the cells' fault: they stay missing, and the next run trains them
-            last = _last_line(error)
-            event("store_error", f"pack {pack.key}: {last}", logging.ERROR, pack_key=pack.key, error=last)
-            print(f"the store could not be written: {_last_line(error)}", file=sys.stderr)
+        last = _last_line(error)
+        if "StoreError" in str(error) or kind_of(str(error)) != "error":  # the next run trains them
+            away = "StoreError" in str(error)
+            what = "the store could not be written" if away else "its process died before it began"
+            said = {"pack_key": pack.key, "cells": len(missing), "error": last}
+            event("store_error" if away else "pack_left", f"pack {pack.key}: {what}: {last}", logging.ERROR, **said)
+            print(f"{len(missing)} cells of a pack are left: {what}: {last}", file=sys.stderr)
             continue
-        message = f"the worker died {RETRIES + 1} times: {_last_line(error)}"
+        message = f"the pack failed {RETRIES + 1} times: {last}"
         said = {"pack_key": pack.key, "cells": len(missing), "error": message}
         event("pack_failed", f"pack {pack.key}: {message}", logging.ERROR, **said)
         lost = Pack(tuple(missing), pack.width)

@@ -11,6 +11,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from explorer.cells import Cell, Pack
+from explorer.engine.checkpoints import NOTHING_SAVED, Farthest
 from explorer.engine.cutting import PackQueue
 
 # Results that Tune takes a second without falling behind: workers report as often as lets all of them be heard.
@@ -48,12 +49,13 @@ class PackedCells:
 class PackSupply(Searcher):
     """Tune's searcher: cuts the next pack for as many workers as there are at that moment.
 
-    A configuration has the pack's number, its cells, and how many seconds a worker trains between two reports.
+    A configuration has the pack's number, its cells, the checkpoints to go on from, and how many seconds a worker trains
+    between two reports.
     """
 
-    def __init__(self, queue: PackQueue, workers: Callable[[], int]) -> None:
+    def __init__(self, queue: PackQueue, workers: Callable[[], int], saved: Farthest = NOTHING_SAVED) -> None:
         super().__init__()
-        self.queue, self.workers = queue, workers
+        self.queue, self.workers, self.saved = queue, workers, saved
         self.count = 0
         # By number: packs that are handed out and not done.
         self.open: dict[int, Pack] = {}
@@ -68,7 +70,12 @@ class PackSupply(Searcher):
         number, self.count = self.count, self.count + 1
         cells = PackedCells(pack)
         self.open[number], self._sent[trial_id] = pack, (number, cells)
-        return {"pack": number, "cells": cells, "slice": max(SLICE_SECONDS, workers / RESULTS_PER_SECOND)}
+        return {
+            "pack": number,
+            "cells": cells,
+            "slice": max(SLICE_SECONDS, workers / RESULTS_PER_SECOND),
+            "checkpoints": self.saved.paths(pack),
+        }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Forget a pack that is done; one that failed every time stays in `open`."""

@@ -17,7 +17,7 @@ from explorer.store.reader import open_store
 from explorer.store.rounds import Proposed, write_round
 from explorer.store.studies import study_name
 
-FOLDERS = ("cells", "curves", "minimizers", "failures", "studies", "runs")
+FOLDERS = ("cells", "curves", "minimizers", "failures", "studies", "runs", "checkpoints")
 
 
 def marker(version: int = SCHEMA_VERSION) -> bytes:

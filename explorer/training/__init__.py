@@ -8,5 +8,6 @@ os.environ.setdefault("MKL_CBWR", "AVX2")
 
 from explorer.training.pack import PackRun
 from explorer.training.result import CellResult, Status
+from explorer.training.state import CellState
 
-__all__ = ["CellResult", "PackRun", "Status"]
+__all__ = ["CellResult", "CellState", "PackRun", "Status"]

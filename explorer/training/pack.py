@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +14,11 @@ from explorer.cells import Cell, Pack
 from explorer.training.clock import clock
 from explorer.training.data import BLOCK, Data, Stream
 from explorer.training.evaluation import Evaluation, Seen
-from explorer.training.optimizers import Parameters
+from explorer.training.optimizers import Moments, Parameters
 from explorer.training.program import compiler_available, program
 from explorer.training.result import CellResult, Status
 from explorer.training.schedules import factors
+from explorer.training.state import CellState
 from explorer.training.stopping import Plateau, look_every
 from explorer.training.tile import Tile
 
@@ -44,6 +45,21 @@ class _Slot:
     def diverged(self) -> bool:
         return bool(self.curve) and not self.curve[-1][1] <= DIVERGED_ABOVE
 
+    def state(self, loss_sum: float, weights: Parameters, moments: Moments) -> CellState:
+        """The cell as it stands, with these weights and moments, which a cell that is over has none of."""
+        descent, converged = (None, False) if self.plateau is None else (self.plateau.descent, self.plateau.converged)
+        return CellState(
+            self.done,
+            self.seconds,
+            tuple(self.curve),
+            loss_sum,
+            weights,
+            moments,
+            descent,
+            converged,
+            bool(self.weights),
+        )
+
 
 class PackRun:
     """One pack in training: as many cells at a time as it has slots, the others as slots become free.
@@ -52,10 +68,13 @@ class PackRun:
 
     Slots without a cell of their own go on with another's; what they learn is thrown away. A cell whose loss stops being
     finite (or passes 1e3) touches no other. A cell's result does not depend on the slot, on its neighbours or on when
-    it began.
+    it began. Cells of which there is a state go on from there, in a run of the same width, device and compiler to the
+    same bits.
     """
 
-    def __init__(self, pack: Pack, device: str = "cpu", compiled: bool = True) -> None:
+    def __init__(
+        self, pack: Pack, device: str = "cpu", compiled: bool = True, states: Mapping[str, CellState] | None = None
+    ) -> None:
         self.pack, self.device = pack, torch.device(device)
         shape = pack.cells[0].shape
         self.program = program(
@@ -69,20 +88,50 @@ class PackRun:
         self._streams: list[Stream] = []
         self._results: list[CellResult] = []
         self._done: list[_Slot] = []
-        self._waiting = deque(pack.cells)
-        first = [pack.cells[min(i, len(pack.cells) - 1)] for i in range(pack.slots)]
+        known = {cell.key: states[cell.key] for cell in pack.cells if cell.key in states} if states else {}
+        self._done += [self._slot(cell, known[cell.key]) for cell in pack.cells if _over(known, cell)]
+        begun = [cell for cell in pack.cells if cell.key in known and not _over(known, cell)]
+        self._waiting = deque((*begun, *(cell for cell in pack.cells if cell.key not in known)))
+        cells = tuple(self._waiting) or pack.cells
+        first = [cells[min(i, len(cells) - 1)] for i in range(pack.slots)]
         self.tiles = [
             Tile(self.program, first[i : i + pack.width], self.device) for i in range(0, pack.slots, pack.width)
         ]
         self._slots: list[_Slot | None] = [None] * pack.slots
-        for i in range(min(pack.slots, len(pack.cells))):
-            self._slots[i] = self._slot(self._waiting.popleft())
+        self._states = {cell.key: known[cell.key] for cell in begun}
+        self._fill({i: self._waiting.popleft() for i in range(min(pack.slots, len(self._waiting)))})
 
-    def _slot(self, cell: Cell) -> _Slot:
-        if self.schedule != "plateau":
-            return _Slot(cell, None)
-        tolerance, rate = (float(cell.settings[name]) for name in ("tolerance", "learning_rate"))
-        return _Slot(cell, Plateau(self.steps, tolerance, rate))
+    def _slot(self, cell: Cell, state: CellState | None = None) -> _Slot:
+        plateau = None
+        if self.schedule == "plateau":
+            tolerance, rate = (float(cell.settings[name]) for name in ("tolerance", "learning_rate"))
+            plateau = Plateau(self.steps, tolerance, rate)
+        if state is None:
+            return _Slot(cell, plateau)
+        if plateau is not None:
+            plateau.descent, plateau.converged = state.descent, state.converged
+        weights = {name: value.to(self.device) for name, value in state.weights.items()} if state.over else {}
+        return _Slot(cell, plateau, state.steps, state.seconds, list(state.curve), weights)
+
+    def _fill(self, cells: Mapping[int, Cell]) -> None:
+        """Give these free slots, whose tiles have the cells at their beginning, to them, as far as they were trained before."""
+        for i, cell in cells.items():
+            state = self._states.pop(cell.key, None)
+            self._slots[i] = self._slot(cell, state)
+            if state is not None:
+                self.tiles[i // self.pack.width].restore(i % self.pack.width, state)
+
+    def states(self) -> dict[str, CellState]:
+        """What is known of every cell that is begun and not yet evaluated, by its key."""
+        found, width = dict(self._states), self.pack.width
+        copies = [tile.copied() for tile in self.tiles]
+        for i, slot in self._active:
+            weights, moments, sums = copies[i // width]
+            here = [{name: value[i % width] for name, value in of.items()} for of in (weights, moments)]
+            found[slot.cell.key] = slot.state(float(sums[i % width]), *here)
+        for slot in self._done:
+            found[slot.cell.key] = slot.state(0.0, {name: value.cpu() for name, value in slot.weights.items()}, {})
+        return found
 
     @property
     def _active(self) -> list[tuple[int, _Slot]]:
@@ -203,11 +252,11 @@ class PackRun:
             if not self._waiting:
                 break
             cells[i] = self._waiting.popleft()
-            self._slots[i] = self._slot(cells[i])
         for t, tile in enumerate(self.tiles):
             here = {i % width: cell for i, cell in cells.items() if i // width == t}
             if here:
                 tile.begin(here)
+        self._fill(cells)
         shown = (cell for tile in self.tiles for cell in tile.cells)
         self.data.forget(cell.stream for cell in (*shown, *(slot.cell for slot in self._done)))
 
@@ -237,6 +286,10 @@ class PackRun:
         return CellResult(
             slot.cell, settled, slot.done, seconds, loss, error, None, curve, minimizer, width, _objective(curve), probe
         )
+
+
+def _over(states: Mapping[str, CellState], cell: Cell) -> bool:
+    return cell.key in states and states[cell.key].over
 
 
 def _tenth(curve: tuple[tuple[int, float], ...]) -> int:

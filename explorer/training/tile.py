@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.func import stack_module_state
 
 from explorer.cells import Cell
-from explorer.training.optimizers import Parameters, initial_moments
+from explorer.training.optimizers import Moments, Parameters, initial_moments
 from explorer.training.program import Program
+from explorer.training.state import CellState
 
 
 class Tile:
@@ -44,6 +45,22 @@ class Tile:
     def weights_of(self, slot: int) -> Parameters:
         """A copy of one slot's parameters and buffers."""
         return {name: value[slot].clone() for name, value in self.weights.items()}
+
+    def copied(self) -> tuple[Parameters, Moments, Tensor]:
+        """Weights, moments and summed losses of all slots, copied to the CPU."""
+        weights, moments = (
+            {name: value.to("cpu", copy=True) for name, value in of.items()} for of in (self.weights, self.moments)
+        )
+        return weights, moments, self.loss_sum.to("cpu", copy=True)
+
+    def restore(self, slot: int, state: CellState) -> None:
+        """Put a slot's cell where its training was left. Raises ValueError where the state is of another model."""
+        held, given = {**self.weights, **self.moments}, {**state.weights, **state.moments}
+        if {name: value.shape[1:] for name, value in held.items()} != {n: value.shape for n, value in given.items()}:
+            raise ValueError("its arrays have other names or shapes")
+        for name, value in given.items():
+            held[name][slot].copy_(value)
+        self.loss_sum[slot] = state.loss_sum
 
     def begin(self, cells: dict[int, Cell]) -> None:
         """Start these cells in their slots."""

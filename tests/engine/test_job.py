@@ -68,7 +68,9 @@ def test_a_cell_that_raises_fails_alone(tmp_path):
     assert rows.loc[bad.key, "status"] == "failed"
     assert "ValueError: this start" in rows.loc[bad.key, "error"]
     assert rows.loc[[c.key for c in good], "loss"].notna().all()
-    assert job.summary() == {"done": True, "cells": 6, "fraction": 1.0, "diverged": 0, "failed": 1}
+    said = job.summary()
+    counts = {"done": True, "cells": 6, "fraction": 1.0, "diverged": 0, "failed": 1, "trained": 5, "safe": 6.0}
+    assert {name: said[name] for name in counts} == counts
 
 
 def test_an_error_that_is_not_the_cells_fault_is_the_jobs_after_few_tries(tmp_path):
@@ -132,7 +134,10 @@ def test_a_diverged_cell_is_a_row_without_numbers(tmp_path):
     assert set(curves) == {wild.key, calm.key}
 
 
-def test_a_full_disk_is_an_error_and_leaves_no_half_part(tmp_path, monkeypatch):
+def test_a_disk_that_stays_full_is_an_error_and_leaves_no_half_part(tmp_path, monkeypatch):
+    from explorer.engine import job as module
+
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
     store = tmp_path / "store"
     StoreWriter(str(store)).create()
     job = PackJob(Pack((cell(),), 1), str(store), Keep())
@@ -145,3 +150,18 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_part(tmp_path, monkeypatch):
         job.advance(60)
     assert open_store(store).to_pandas().empty
     assert not [p for p in store.rglob("*") if p.is_file() and p.name != "store.json"]
+
+
+def test_an_observable_that_raises_costs_its_cell_and_no_other(tmp_path, monkeypatch):
+    from explorer.engine import rows as module
+
+    def observed_of(result):
+        if result.minimizer and result.cell.settings["seed"] == 1:
+            raise ArithmeticError("this observable is broken")
+        return {}
+
+    monkeypatch.setattr(module, "observed_of", observed_of)
+    cells = [cell(seed=s) for s in range(3)]
+    _, rows = run(cells, tmp_path)
+    assert rows.loc[cells[1].key, "error"] == "ArithmeticError: this observable is broken"
+    assert rows.loc[[cells[0].key, cells[2].key], "loss"].notna().all()
