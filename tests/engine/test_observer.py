@@ -111,7 +111,7 @@ def test_every_second_of_a_pack_is_in_one_phase_and_the_table_says_where_and_whe
 
 
 def test_a_write_that_is_tried_again_is_told_with_its_reason(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(job_module, "PUBLISH_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(job_module, "PAUSES", (0.0,))
     publish, refusals = StoreWriter.publish, iter([StoreError("s3: slow down"), StoreError("s3: slow down")])
 
     def refused_twice(self, *arguments, **options):
