@@ -2,7 +2,7 @@
 
 For each shape a pack is trained and timed: what a program's width of cells takes. Then free workers take packs in order, on a clock
 that only counts. Durations vary from pack to pack as much as those of packs of different cells did. `idle` is the share of
-all workers' time to the end that nobody used, `end` how long after the first worker had nothing to do the last one ended.
+all workers' time to the end that nobody used, an empty slot counting as used, and `whole` is how long everything takes.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ axes:
 training: {{steps: {steps}, schedule: {schedule}}}
 """
 COLUMNS = (
+    "schedule",
     "d",
     "cells",
     "workers",
@@ -45,8 +46,8 @@ COLUMNS = (
     "packs now",
     "idle before, %",
     "idle now, %",
-    "end before, s",
-    "end now, s",
+    "whole before, s",
+    "whole now, s",
 )
 REPEATS = 3
 DRAWS = 200
@@ -89,7 +90,7 @@ def lasts(pack: Pack, seconds: dict[str, float]) -> float:
 
 
 def waited(packs: Sequence[Pack], seconds: dict[str, float], spread: float, workers: int) -> tuple[float, float]:
-    """Idle share and length of the end, means over random durations."""
+    """Idle share and seconds of the whole, means over random durations."""
     generator = np.random.default_rng(0)
     shares, lengths = [], []
     for _ in range(DRAWS):
@@ -98,7 +99,7 @@ def waited(packs: Sequence[Pack], seconds: dict[str, float], spread: float, work
         for one in taken:
             heapq.heapreplace(ends, ends[0] + max(0.0, one))
         shares.append(1 - sum(taken) / (workers * max(ends)))
-        lengths.append(max(ends) - min(ends))
+        lengths.append(max(ends))
     return statistics.mean(shares), statistics.mean(lengths)
 
 
@@ -108,11 +109,12 @@ def measure(schedule: str, dimension: int, seeds: int, steps: int, workers: Sequ
     seconds, spread = timed(study)
     rows = []
     for w, (old, new) in cut.items():
-        (share_old, end_old), (share_new, end_new) = (waited(packs, seconds, spread, w) for packs in (old, new))
+        (share_old, whole_old), (share_new, whole_new) = (waited(packs, seconds, spread, w) for packs in (old, new))
         rows.append({
-            "schedule": schedule, "d": dimension, "cells": len(study.cells), "workers": w, "packs before": len(old),
-            "packs now": len(new),
-            "idle before, %": 100 * share_old, "idle now, %": 100 * share_new, "end before, s": end_old, "end now, s": end_new,
+            "schedule": schedule, "d": dimension, "cells": len(study.cells), "workers": w,
+            "packs before": len(old), "packs now": len(new),
+            "idle before, %": 100 * share_old, "idle now, %": 100 * share_new,
+            "whole before, s": whole_old, "whole now, s": whole_new,
             "seconds of a width": statistics.mean(seconds.values()), "spread of a pack's time, %": 100 * spread,
         })  # fmt: skip
     return rows
