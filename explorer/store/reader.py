@@ -13,7 +13,7 @@ import pyarrow as pa
 from explorer.errors import StoreError
 from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_of
 from explorer.registry import nearest
-from explorer.store.files import Files
+from explorer.store.files import Files, Unreachable
 from explorer.store.rounds import Round, read_rounds
 from explorer.store.searched import Searched
 from explorer.store.snapshot import Snapshot
@@ -50,6 +50,9 @@ class Store:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.files = Files(root)
         if not self.files.exists("store.json"):
+            if self.files.bucket_missing():
+                bucket = self.files.root.split("/")[0]
+                raise StoreError(f"{self.files.name}: there is no bucket {bucket}; expected one that exists.")
             raise StoreError(
                 f"{self.files.name}: no store here (no store.json); expected a directory that explorer run made.{self._near()}"
             )
@@ -80,12 +83,14 @@ class Store:
 
     def refresh(self) -> Store:
         """The store as it stands now."""
-        return Store(self.files.name)
+        return Store(self.files.address)
 
     def _see(self, look: Callable[[Snapshot], T]) -> T:
         """What `look` finds in the files; once more in those there are now, where some of them have been deleted since."""
         try:
             return look(self._snapshot)
+        except Unreachable:
+            raise
         except (StoreError, FileNotFoundError):
             if not self._snapshot.vanished():
                 raise
@@ -230,7 +235,7 @@ class Store:
 
     def study_texts(self) -> list[str]:
         """The YAML of every study that was run into this store."""
-        return [self.files.read(path).decode() for path in self.files.listing("studies", ".yaml")]
+        return [text.decode() for text in self.files.read_all(self.files.listing("studies", ".yaml"))]
 
     def rounds(self, study: str | None = None) -> list[Round]:
         """What refinement and search proposed, in that order: of the study with this name, or of all (see `study_name`)."""
@@ -275,7 +280,7 @@ class Store:
 
     def runs(self) -> list[dict[str, Any]]:
         """What every run says of itself, oldest first."""
-        return [json.loads(self.files.read(path)) for path in self.files.listing("runs", ".json")]
+        return [json.loads(text) for text in self.files.read_all(self.files.listing("runs", ".json"))]
 
 
 def _stores(folder: str) -> list[str]:

@@ -56,9 +56,9 @@ def write_round(files: Files, study: str, section: str, number: int, cells: Sequ
 
 def read_rounds(files: Files, study: str | None = None) -> Iterator[Round]:
     """The rounds of one study, or of all, each study's in their order."""
-    for path in sorted(files.listing("studies", ".keys.parquet")):
-        found = _FILE.search(path)
-        if found and study in (None, found["study"]):
-            rows = pq.read_table(pa.BufferReader(files.read(path))).to_pydict()
-            settings = tuple(json.loads(text) for text in rows["settings"])
-            yield Round(found["study"], found["section"], int(found["number"]), tuple(rows["cell_key"]), settings)
+    listed = [_FILE.search(path) for path in sorted(files.listing("studies", ".keys.parquet"))]
+    asked = [found for found in listed if found and study in (None, found["study"])]
+    for found, content in zip(asked, files.read_all([found.string for found in asked]), strict=True):
+        rows = pq.read_table(pa.BufferReader(content)).to_pydict()
+        settings = tuple(json.loads(text) for text in rows["settings"])
+        yield Round(found["study"], found["section"], int(found["number"]), tuple(rows["cell_key"]), settings)

@@ -20,7 +20,7 @@ from explorer.records import (
     settings_of,
     younger_columns,
 )
-from explorer.store.files import Files
+from explorer.store.files import Files, Unreachable
 from explorer.store.parts import SUFFIX, Source, digest_of, name_of, read_schema, settled, sources
 from explorer.store.rounds import is_round
 from explorer.store.searched import Searched, read_searched
@@ -50,13 +50,14 @@ class Snapshot:
     def sources(self, folder: str) -> tuple[list[Source], list[Source]]:
         """The files of a folder that count, and those for which a merged file or a later publish stands."""
         if folder not in self._sources:
-            self._sources[folder] = settled(sources(self.listing[folder], self.files.system))
+            self._sources[folder] = settled(sources(self.listing[folder], self.files))
         return self._sources[folder]
 
     @cached_property
     def searched(self) -> Searched:
         """What the studies that were run into the store searched over."""
-        return read_searched(self.files.read(path).decode() for path in self.files.listing("studies", ".yaml"))
+        texts = self.files.read_all(self.files.listing("studies", ".yaml"))
+        return read_searched(text.decode() for text in texts)
 
     @cached_property
     def schemas(self) -> dict[str, pa.Schema]:
@@ -64,7 +65,7 @@ class Snapshot:
         counted, _ = self.sources("cells")
         found = {digest: schema for source in counted for digest, schema in source.schemas.items()}
         one_each = {digest_of(source.parts[0]): source.path for source in counted if not source.merged}
-        return {digest: read_schema(path, self.files.system) for digest, path in one_each.items()} | found
+        return {digest: read_schema(path, self.files) for digest, path in one_each.items()} | found
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -98,6 +99,8 @@ class Snapshot:
         if "cells" in text.lower() and len(named) < len(FIXED):
             try:
                 return run_query(self._connection(named), text)
+            except Unreachable:
+                raise
             except StoreError:
                 if self.vanished():
                     raise
@@ -118,9 +121,7 @@ class Snapshot:
             distinct = not counted or (len(counted) == 1 and counted[0].distinct)
             younger = younger_columns(list(self.schemas.values()))
             point = self.searched.point(settings_of(self.schema)) if self.searched.over else None
-            self._connections[folders] = connect(
-                tables, self.files.system, distinct, younger, point, self.searched.pruned
-            )
+            self._connections[folders] = connect(tables, self.files, distinct, younger, point, self.searched.pruned)
         return self._connections[folders]
 
     def _scans(self, folder: str) -> list[Scan]:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import fs
 
 from explorer.errors import StoreError
-from explorer.store.parts import ORIGIN
+from explorer.store.files import Files
+from explorer.store.parts import ORIGIN, read_rows
 
 # What leaves the tables as they are: SELECT, FROM, WITH, DESCRIBE, SUMMARIZE, SHOW; a PIVOT is several statements in one.
 _READING = ("SELECT", "MULTI")
@@ -26,6 +26,9 @@ SELECT count(*) FROM repeated AS first JOIN repeated AS other USING (cell_key, p
 WHERE first.explorer_rank = 1 AND other.explorer_rank > 1
 """
 _WITH_ROW = "CREATE VIEW {name} AS SELECT t.* FROM stored_{name} t SEMI JOIN cells USING (cell_key, pack_key)"
+# Parts of an object store that are held in memory for all queries of a snapshot: two requests each, whatever is asked. A run that
+# keeps its store tidy leaves fewer.
+MOST_FETCHED = 4096
 # Whether a cell is the best trial of its grid point.
 BEST = "best"
 # Trials of one grid point, those with a result before others, then by loss; equal ones in the order in which they ended.
@@ -60,7 +63,7 @@ class Table:
 
 def connect(
     tables: Mapping[str, Table],
-    system: fs.FileSystem,
+    files: Files,
     distinct: bool = False,
     filled: Mapping[str, str] = MappingProxyType({}),
     point: Sequence[str] | None = None,
@@ -81,7 +84,7 @@ def connect(
     try:
         native: list[str] = []
         for name, table in tables.items():
-            native += _define(connection, f"stored_{name}", table, system)
+            native += _define(connection, f"stored_{name}", table, files)
         connection.execute(f"SET allowed_paths = {_listed(native)}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -96,26 +99,32 @@ def connect(
     return connection
 
 
-def _define(connection: Any, name: str, table: Table, system: fs.FileSystem) -> list[str]:
+def _define(connection: Any, name: str, table: Table, files: Files) -> list[str]:
     """Make the view of a table; returns the files that DuckDB reads by itself, which takes a third of Arrow's time."""
     native: list[str] = []
     selects = []
     for number, scan in enumerate(table.scans):
-        if isinstance(system, fs.LocalFileSystem) and not any(set("*?[{") & set(path) for path in scan.paths):
+        if files.local and not any(set("*?[{") & set(path) for path in scan.paths):
             native += scan.paths
             rows = f"read_parquet({_listed(scan.paths)}, hive_partitioning = false)"
         else:
-            import pyarrow.dataset as ds
-
             rows = f"{name}_{number}"
-            dataset = ds.dataset(list(scan.paths), schema=scan.schema, format="parquet", filesystem=system)
-            connection.register(rows, dataset)
+            connection.register(rows, _registered(scan, files, name != "stored_minimizers"))
         without = f" WHERE {ORIGIN} NOT IN ({', '.join(map(str, scan.left_out))})" if scan.left_out else ""
         selects.append(f"SELECT {_columns(table.schema, scan.schema)} FROM {rows}{without}")
     if not selects:
         selects = [f"SELECT {_columns(table.schema, pa.schema([]))} WHERE false"]
     connection.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(selects)}")
     return native
+
+
+def _registered(scan: Scan, files: Files, small: bool) -> Any:
+    """A scan for DuckDB to read through Arrow: small files of an object store fetched now, once, others when asked for."""
+    if small and not files.local and 1 < len(scan.paths) <= MOST_FETCHED:
+        return pa.concat_tables(files.each(lambda path: read_rows(path, files), scan.paths))
+    import pyarrow.dataset as ds
+
+    return ds.dataset(list(scan.paths), schema=scan.schema, format="parquet", filesystem=files.system)
 
 
 def _columns(wanted: pa.Schema, there: pa.Schema) -> str:

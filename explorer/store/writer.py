@@ -33,7 +33,7 @@ class StoreWriter:
     def create(self) -> None:
         """Mark the place as a store; harmless where it is one already."""
         if self.files.exists("store.json"):
-            open_store(self.files.name)  # refuses a newer version
+            open_store(self.files.address)  # refuses a newer version
         else:
             self.files.publish("store.json", json.dumps({"explorer_store": SCHEMA_VERSION}).encode())
         for folder in FOLDERS:
