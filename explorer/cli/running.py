@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -33,12 +34,13 @@ def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
 
     from explorer.engine import plan_study
     from explorer.engine.progress import duration
+    from explorer.store.addresses import shown
     from explorer.study import load_study
 
     planned = plan_study(load_study(study), out)
     row = {
         "study": planned.study.name,
-        "store": planned.out,
+        "store": shown(planned.out),
         "points": planned.study.points,
         "cells": planned.cells,
         "done": planned.done,
@@ -71,11 +73,16 @@ def run(
     """Train the cells of a study that its store lacks. Run it again to go on after a stop, or to add cells."""
     from explorer.engine import run_study
     from explorer.engine.progress import duration
+    from explorer.store.addresses import shown
     from explorer.study import load_study
 
     checked = load_study(study)
     summary = run_study(checked, out, address, retry_failed)
-    again = f"explorer run {study}" + (f" --out {out}" if out else "") + (f" --address {address}" if address else "")
+    again = (
+        f"explorer run {study}"
+        + (f" --out {quote(shown(out))}" if out else "")
+        + (f" --address {address}" if address else "")
+    )
     if summary.interrupted:
         say(f"stopped: {summary.done} of {summary.cells} cells are in {summary.out}. To go on: {again}")
         raise typer.Exit(INTERRUPTED)
@@ -84,15 +91,14 @@ def run(
         f"{summary.diverged} diverged, {summary.failed} failed"
     )
     if summary.parts >= MANY_PARTS:
-        say(f"{summary.parts} files of cells; explorer compact {summary.out} makes them few, and reading faster")
+        say(f"{summary.parts} files of cells; explorer compact {quote(summary.out)} makes them few, and reading faster")
     if not summary.complete:
         log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
         say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if summary.failed:
-        say(
-            f'why: explorer query {summary.out} "SELECT error, count(*) FROM cells GROUP BY error". To retry: {again} --retry-failed'
-        )
+        why = f'explorer query {quote(summary.out)} "SELECT error, count(*) FROM cells GROUP BY error"'
+        say(f"why: {why}. To retry: {again} --retry-failed")
         raise typer.Exit(SOME_FAILED)
 
 

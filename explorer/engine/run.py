@@ -19,12 +19,14 @@ from typing import Any
 
 from explorer.cells import Cell, Pack
 from explorer.engine import cluster
-from explorer.engine.plan import Plan, plan_cells, plan_study
+from explorer.engine.plan import Plan, default_out, plan_cells, plan_study
 from explorer.engine.progress import RunProgress, duration
 from explorer.engine.rows import git_revision
+from explorer.engine.upkeep import kept_tidy, tidied_before
 from explorer.errors import EngineError, StoreError
 from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
+from explorer.store.addresses import shown
 from explorer.study import Study
 
 log = logging.getLogger("explorer")
@@ -35,7 +37,10 @@ HEARD_WITHIN_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run left behind. `interrupted` says that it was stopped before the study was complete; `parts` counts files of cells."""
+    """What a run left behind. `interrupted` says that it was stopped before the study was complete; `parts` counts files of cells.
+
+    `out` is without the secrets that a URI may hold.
+    """
 
     out: str
     cells: int
@@ -64,6 +69,7 @@ def run_study(
     Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
     """
     proposer = rounds_of(study)
+    tidied_before(out or default_out(study))
     plan = plan_study(study, out, retry_failed)
     _warn_of_another_run(plan)
     writer = StoreWriter(plan.out)
@@ -104,7 +110,7 @@ def _warn_of_another_run(plan: Plan) -> None:
         status = open_store(plan.out).status()
         if plan.packs and status["state"] == "running" and status["seconds_since"] < HEARD_WITHIN_SECONDS:
             print(
-                f"{plan.out}: another run on {status['host']} seems to be under way; cells may be trained twice",
+                f"{shown(plan.out)}: another run on {status['host']} seems to be under way; cells may be trained twice",
                 file=sys.stderr,
             )
 
@@ -116,7 +122,7 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     rows = [r for r in store.arrow(["cell_key", "status"]).to_pylist() if r["cell_key"] in wanted]
     statuses = [row["status"] for row in rows]
     return RunSummary(
-        plan.out,
+        shown(plan.out),
         len(wanted),
         len(rows),
         len(rows) - plan.done,
@@ -156,6 +162,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
                     facts["study"] = plan.study.name
                     open_until_done.enter_context(_log_file(writer, run))
                     open_until_done.enter_context(cluster.connected(address, os.cpu_count() or 1))
+                    open_until_done.enter_context(kept_tidy(plan.out))
                 log.info("run %s: %d of %d cells in %d packs", run, len(plan.missing), plan.cells, len(plan.packs))
                 with RunProgress(plan.cells, plan.done, note, show) as progress:
                     note(progress.counts())
