@@ -43,6 +43,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/enumeration.py
 	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/object_store.py
 	$(BIN)/python benchmarks/time_to_boundary.py
 	$(BIN)/python benchmarks/refine_study.py
 	$(BIN)/python benchmarks/coverage.py

@@ -38,6 +38,7 @@ class Snapshot:
         self.listing = self._list()
         self._sources: dict[str, tuple[list[Source], list[Source]]] = {}
         self._connections: dict[tuple[str, ...], Any] = {}
+        self._scanned: dict[str, list[Scan]] = {}
 
     def _list(self) -> dict[str, list[str]]:
         return {folder: self.files.listing(folder, SUFFIX) for folder in ("cells", *FIXED)}
@@ -125,6 +126,11 @@ class Snapshot:
         return self._connections[folders]
 
     def _scans(self, folder: str) -> list[Scan]:
+        if folder not in self._scanned:
+            self._scanned[folder] = self._scan(folder)
+        return self._scanned[folder]
+
+    def _scan(self, folder: str) -> list[Scan]:
         """The files of a folder that count: one scan for the parts of each schema, one for each merged file."""
         counted, _ = self.sources(folder)
         merged = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -46,11 +46,12 @@ _TYPES = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Files of one schema; of a merged file, the positions of the parts whose rows are left out."""
+    """Files of one schema; of a merged file, the positions of the parts whose rows are left out. `fetched` are rows that are kept."""
 
     paths: Sequence[str]
     schema: pa.Schema
     left_out: Sequence[int] = ()
+    fetched: list[pa.Table] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,9 @@ def _define(connection: Any, name: str, table: Table, files: Files) -> list[str]
 def _registered(scan: Scan, files: Files, small: bool) -> Any:
     """A scan for DuckDB to read through Arrow: small files of an object store fetched now, once, others when asked for."""
     if small and not files.local and 1 < len(scan.paths) <= MOST_FETCHED:
-        return pa.concat_tables(files.each(lambda path: read_rows(path, files), scan.paths))
+        if not scan.fetched:
+            scan.fetched.append(pa.concat_tables(files.each(lambda path: read_rows(path, files), scan.paths)))
+        return scan.fetched[0]
     import pyarrow.dataset as ds
 
     return ds.dataset(list(scan.paths), schema=scan.schema, format="parquet", filesystem=files.system)
