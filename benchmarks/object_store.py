@@ -117,7 +117,7 @@ def filled_tidily(uri: str, parts: int) -> None:
 
 
 def extrapolated(rows: list[dict[str, Any]], sizes: list[int]) -> list[dict[str, Any]]:
-    """Requests at 100,000 parts on the straight line through the two largest sizes measured."""
+    """Requests at 100,000 parts on the straight line through the measured sizes."""
     found = []
     for state, what in dict.fromkeys((row["state"], row["what"]) for row in rows):
         counts = [
@@ -142,7 +142,7 @@ def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--parts", type=int, nargs="+", default=[1000, 5000, 10_000], help="sizes of the stores, in parts of 50 rows"
+        "--parts", type=int, nargs="+", default=[1000, 10_000], help="sizes of the stores, in parts of 50 rows"
     )
     parser.add_argument("--out", default=report.RESULTS, help="folder of the results; default benchmarks/results")
     given = parser.parse_args()
@@ -153,10 +153,10 @@ def main() -> None:
         for parts in given.parts:
             rows += measured(server, parts)
     if len(given.parts) > 1:
-        rows += extrapolated(rows, sorted(given.parts)[-2:])
+        rows += extrapolated(rows, given.parts)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     notes = [
-        f"Rows of {LARGE:,} parts are not measured: they lie on the straight line through the two largest sizes above.",
+        f"Rows of {LARGE:,} parts are not measured: they lie on the straight line through the sizes above.",
         "Parts of 50 rows and 63 columns of cells, no curves or minimizers kept. A part that is not merged is HEAD + GET.",
         f"kept tidy: merged whenever {PILE} parts have piled up, as a run does, replaced files still listed; the rest, of which a run "
         f"may leave up to {2 * PILE}, is as written.",

@@ -9,8 +9,8 @@ import pyarrow as pa
 from pyarrow import fs
 
 # A request to S3 that fails for a passing reason is sent again after waits that double and are shortened at random, so that thousands
-# of workers do not come back together. An endpoint that is down is given up after some 20 s, a mute one after some 40 s.
-ATTEMPTS = 7
+# of workers do not come back together. An endpoint that is down is given up after 10 to 20 s, a mute one after 30 to 40 s.
+ATTEMPTS = 6
 CONNECT_SECONDS = 5.0
 # Requests to an object store under way at a time: each waits for the network far longer than it computes.
 AT_ONCE = 32

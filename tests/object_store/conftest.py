@@ -6,12 +6,11 @@ import pytest
 
 from tests.object_store.server import s3_server
 
-pytest.importorskip("moto", reason="the endpoint is moto, of the extra `test`")
-
 
 @pytest.fixture(scope="session")
 def endpoint():
     """The endpoint, its credentials in the environment of this process and of those that it starts."""
+    pytest.importorskip("moto", reason="the endpoint is moto, of the extra `test`")
     with s3_server() as server, pytest.MonkeyPatch.context() as patched:
         for name, value in server.environment.items():
             patched.setenv(name, value)
