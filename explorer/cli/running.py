@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -33,12 +34,13 @@ def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
 
     from explorer.engine import plan_study
     from explorer.engine.progress import duration
+    from explorer.store.addresses import shown
     from explorer.study import load_study
 
     planned = plan_study(load_study(study), out)
     row = {
         "study": planned.study.name,
-        "store": planned.out,
+        "store": shown(planned.out),
         "points": planned.study.points,
         "cells": planned.cells,
         "done": planned.done,
@@ -91,13 +93,18 @@ def run(
     from explorer.engine import run_study
     from explorer.engine.events import json_log
     from explorer.engine.progress import duration
+    from explorer.store.addresses import shown
     from explorer.study import load_study
 
     if log_json is not None:  # to the end of the command: what it says last are events too
         context.with_resource(json_log(log_json))
     checked = load_study(study)
     summary = run_study(checked, out, address, retry_failed, log_json != "-", metrics)
-    again = f"explorer run {study}" + (f" --out {out}" if out else "") + (f" --address {address}" if address else "")
+    again = (
+        f"explorer run {study}"
+        + (f" --out {quote(shown(out))}" if out else "")
+        + (f" --address {address}" if address else "")
+    )
     if summary.interrupted:
         say(f"stopped: {summary.done} of {summary.cells} cells are in {summary.out}. To go on: {again}")
         raise typer.Exit(INTERRUPTED)
@@ -108,13 +115,13 @@ def run(
     if summary.done and summary.diverged == summary.done:
         say("every cell diverged: an outcome like any other, and often a learning_rate that is too high")
     if summary.parts >= MANY_PARTS:
-        say(f"{summary.parts} files of cells; explorer compact {summary.out} makes them few, and reading faster")
+        say(f"{summary.parts} files of cells; explorer compact {quote(summary.out)} makes them few, and reading faster")
     if not summary.complete:
         log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
         say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if summary.failed:
-        say(f"why: explorer status {summary.out} --failures. To retry: {again} --retry-failed")
+        say(f"why: explorer status {quote(summary.out)} --failures. To retry: {again} --retry-failed")
         raise typer.Exit(SOME_FAILED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -119,12 +120,13 @@ def compact(
     """Merge a store's many small files into few. Safe at any time: while runs write, while others read, and to stop."""
     import pandas as pd
 
+    from explorer.store.addresses import shown
     from explorer.store.compact import compact as merge
 
     try:
         done = merge(store, grace)
     except KeyboardInterrupt:
-        say(f"stopped; nothing is lost. To go on: explorer compact {store}")
+        say(f"stopped; nothing is lost. To go on: explorer compact {quote(shown(store))}")
         raise typer.Exit(INTERRUPTED) from None
     give(table_text(pd.DataFrame([folder.row() for folder in done]), form))
     waiting = sum(folder.waiting for folder in done)

@@ -128,7 +128,7 @@ def load(files: Files, path: str, keys: Iterable[str], device: str) -> tuple[int
         content = files.read(path)
     except FileNotFoundError:
         return 0, {}, None
-    except (OSError, pa.ArrowException) as error:
+    except (StoreError, OSError, pa.ArrowException) as error:
         return 0, {}, f"{path}: could not be read: {error}"
     try:
         header, begin = _header(path, content)

@@ -26,12 +26,14 @@ from explorer.engine import checkpoints, cluster
 from explorer.engine.events import LineFormatter, about, event
 from explorer.engine.metrics import RunMetrics
 from explorer.engine.observer import Observer
-from explorer.engine.plan import Plan, plan_cells, plan_study
+from explorer.engine.plan import Plan, default_out, plan_cells, plan_study
 from explorer.engine.progress import RunProgress
 from explorer.engine.rows import git_revision
+from explorer.engine.upkeep import kept_tidy, tidied_before
 from explorer.errors import EngineError, StoreError
 from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
+from explorer.store.addresses import shown
 from explorer.store.files import Files
 from explorer.study import Study
 
@@ -42,7 +44,10 @@ HEARD_WITHIN_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run left behind. `interrupted` says that it was stopped before the study was complete; `parts` counts files of cells."""
+    """What a run left behind. `interrupted` says that it was stopped before the study was complete; `parts` counts files of cells.
+
+    `out` is without the secrets that a URI may hold.
+    """
 
     out: str
     cells: int
@@ -77,6 +82,7 @@ def run_study(
     Raises StudyError before Ray starts, StoreError and EngineError where store or cluster cannot be used.
     """
     proposer = rounds_of(study)
+    tidied_before(out or default_out(study))
     plan = plan_study(study, out, retry_failed)
     _warn_of_another_run(plan)
     writer = StoreWriter(plan.out)
@@ -119,7 +125,7 @@ def _warn_of_another_run(plan: Plan) -> None:
         status = open_store(plan.out).status()
         if plan.packs and status["state"] == "running" and status["seconds_since"] < HEARD_WITHIN_SECONDS:
             print(
-                f"{plan.out}: another run on {status['host']} seems to be under way; cells may be trained twice",
+                f"{shown(plan.out)}: another run on {status['host']} seems to be under way; cells may be trained twice",
                 file=sys.stderr,
             )
 
@@ -132,7 +138,7 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
     chosen = rows.filter(pc.field("cell_key").isin(pa.array(wanted, pa.string())))
     statuses = Counter(chosen["status"].to_pylist())
     return RunSummary(
-        plan.out,
+        shown(plan.out),
         len(wanted),
         len(chosen),
         len(chosen) - plan.done,
@@ -176,9 +182,10 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
                     facts["study"] = plan.study.name
                     open_until_done.enter_context(about(run=run, study=plan.study.name))
                     open_until_done.enter_context(_log_file(writer, run))
-                    observer.begin(plan.out, address)
+                    observer.begin(shown(plan.out), address)
                     open_until_done.enter_context(cluster.connected(address, os.cpu_count() or 1))
                     observer.metrics = RunMetrics(plan.study.name) if metrics else None
+                    open_until_done.enter_context(kept_tidy(plan.out))
                 observer.round(plan)
                 with RunProgress(plan.cells, plan.done, note, show) as progress:
                     note(progress.counts())
@@ -300,7 +307,7 @@ def _checkpoints(files: Files) -> list[checkpoints.Header]:
     found = checkpoints.headers(files)
     if not found:
         return []
-    done = open_store(files.name).keys()
+    done = open_store(files.address).keys()
     checkpoints.remove_done(files, found, done)
     return [header for header in found if not set(header.steps) <= set(done)]
 

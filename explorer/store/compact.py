@@ -7,7 +7,7 @@ grace period, for those who listed them before. So it may be killed anywhere, an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from explorer.errors import StoreError
 from explorer.records import settings_of
+from explorer.store.addresses import AT_ONCE
 from explorer.store.damage import refusal
 from explorer.store.files import Files
 from explorer.store.parts import (
@@ -30,12 +31,12 @@ from explorer.store.parts import (
     merged_file,
     merged_metadata,
     name_of,
+    read_rows,
     settled,
     sources,
-    unreadable,
 )
 from explorer.store.reader import open_store
-from explorer.store.seal import flaw, sealed
+from explorer.store.seal import sealed
 
 FOLDERS = ("cells", "curves", "minimizers", "failures")
 pc: Any = pyarrow.compute  # its functions are made at import, out of a type checker's sight
@@ -46,6 +47,9 @@ MERGED_BYTES = 2**30
 ROW_GROUP_BYTES = 2**25
 SMALLEST_ROW_GROUP = 1024
 MOST_PENDING = 1024
+# What `tidy` leaves: fewer parts than this in a folder, and no more merged files that could be merged further. It takes less memory.
+MOST_PARTS, MOST_MERGED = 512, 16
+TIDY_BYTES = 2**28
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +89,51 @@ def compact(root: str, grace: float = GRACE_SECONDS) -> list[Compacted]:
     opened = open_store(root)
     opened.schema  # noqa: B018  parts that disagree are refused before any work
     try:
-        return [_compact_folder(opened.files, folder, grace) for folder in FOLDERS]
+        return [_compact_folder(opened.files, folder, grace, _all_small, lambda: None) for folder in FOLDERS]
     except Unreadable as error:
         raise refusal(opened.files, error) from error
 
 
-def _compact_folder(files: Files, folder: str, grace: float) -> Compacted:
+def tidy(
+    root: str,
+    grace: float = GRACE_SECONDS,
+    most_parts: int = MOST_PARTS,
+    most_merged: int = MOST_MERGED,
+    check: Callable[[], None] = lambda: None,
+) -> list[Compacted]:
+    """Merge a folder's parts into a file where `most_parts` have piled up, and merged files only where more than `most_merged` have.
+
+    So a store that grows is kept at few files, and each row is rewritten a few times at most. As safe as `compact`. `check` is called
+    every few files: what it raises ends the work, of which what is done stays.
+    """
+
+    def piled(counted: Sequence[Source]) -> list[Source]:
+        parts = [source for source in counted if not source.merged]
+        merged = [source for source in counted if source.merged and (not source.full or source.left_out)]
+        chosen = parts if len(parts) >= most_parts else []
+        return [*merged, *chosen] if len(merged) + bool(chosen) > most_merged else chosen
+
+    files = Files(root)
+    return [_compact_folder(files, folder, grace, piled, check, TIDY_BYTES) for folder in FOLDERS]
+
+
+def _all_small(counted: Sequence[Source]) -> list[Source]:
+    small = [source for source in counted if not source.full or source.left_out]
+    return small if len(small) > 1 or any(source.left_out for source in small) else []
+
+
+def _compact_folder(
+    files: Files,
+    folder: str,
+    grace: float,
+    choose: Callable[[Sequence[Source]], list[Source]],
+    check: Callable[[], None],
+    most_bytes: int | None = None,
+) -> Compacted:
     try:
         counted, _ = settled(_sources(files, folder))
-        small = [source for source in counted if not source.full or source.left_out]
-        into = _merge(files, folder, small) if len(small) > 1 or any(source.left_out for source in small) else 0
+        small = choose(counted)
+        into = _merge(files, folder, small, most_bytes or MERGED_BYTES, check) if small else 0
         deleted, waiting = _delete_replaced(files, folder, grace)
     except FileNotFoundError as error:
         raise StoreError(
@@ -105,33 +144,44 @@ def _compact_folder(files: Files, folder: str, grace: float) -> Compacted:
     return Compacted(folder, len(small) if into else 0, into, deleted, waiting)
 
 
-def _merge(files: Files, folder: str, small: Sequence[Source]) -> int:
+def _merge(files: Files, folder: str, small: Sequence[Source], most_bytes: int, check: Callable[[], None]) -> int:
     """Publish what these files hold in as few as possible; how many those are."""
     into = 0
-    for batch in _batches(files, sorted(small, key=lambda source: (not source.merged, source.path))):
-        files.publish(merged_file(folder, batch.paths), _serialised(batch, folder))
+    ordered = sorted(small, key=lambda source: (not source.merged, source.path))
+    for batch in _batches(_reads(files, ordered, check), most_bytes):
+        files.publish(merged_file(folder, batch.paths), _serialised(batch, folder, most_bytes))
         into += 1
     return into
 
 
 def _sources(files: Files, folder: str) -> list[Source]:
-    return sources(filter(is_ours, files.listing(folder, SUFFIX)), files.system)
+    return sources(list(filter(is_ours, files.listing(folder, SUFFIX))), files)
 
 
 def publish_without(files: Files, folder: str, source: Source, parts: frozenset[str]) -> None:
     """Publish what counts of a merged file again, without these of its parts; its other parts count from the new file then."""
     left_out = {*source.left_out, *(at for at, part in enumerate(source.parts) if part in parts)}
     kept = replace(source, left_out=tuple(sorted(left_out)))
-    files.publish(merged_file(folder, [source.path]), _serialised(_read(files, kept), folder))
+    files.publish(merged_file(folder, [source.path]), _serialised(_read(files, kept), folder, MERGED_BYTES))
 
 
-def _batches(files: Files, small: Sequence[Source]) -> Iterator[_Batch]:
+def _reads(files: Files, small: Sequence[Source], check: Callable[[], None]) -> Iterator[_Batch]:
+    """What counts of each source, in order; parts in an object store are read many at a time."""
+    together = 1 if files.local else AT_ONCE
+    start = 0
+    while start < len(small):
+        check()
+        end = start + (1 if small[start].merged else together)
+        yield from files.each(lambda source: _read(files, source), small[start:end])
+        start = end
+
+
+def _batches(reads: Iterator[_Batch], most_bytes: int) -> Iterator[_Batch]:
     """The sources' rows, as many together as fit into one merged file."""
     pending: list[_Batch] = []
     size = 0
-    for source in small:
-        read = _read(files, source)
-        if pending and size + read.rows.nbytes > MERGED_BYTES:
+    for read in reads:
+        if pending and size + read.rows.nbytes > most_bytes:
             yield _taken(pending)
             size = 0
         pending.append(read)
@@ -151,21 +201,11 @@ def _taken(pending: list[_Batch]) -> _Batch:
 
 def _read(files: Files, source: Source) -> _Batch:
     """What counts of one file."""
-    try:
-        content = files.read(source.path)
-        wrong = flaw(content)
-        if wrong:  # never to be merged under a new seal
-            raise unreadable(source.path, wrong)
-        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-            rows = file.read(use_threads=source.merged)
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable(source.path, error) from error
+    rows = read_rows(source.path, files, use_threads=source.merged)
     schemas = source.schemas
     if not source.merged:
+        schemas = {digest_of(source.parts[0]): rows.schema}
         rows = rows.append_column(ORIGIN, pa.repeat(pa.scalar(0, pa.int32()), len(rows)))
-        schemas = {digest_of(source.parts[0]): file.schema_arrow}
     elif source.left_out:
         rows = rows.filter(pc.invert(pc.is_in(rows.column(ORIGIN), pa.array(source.left_out, pa.int32()))))
         kept = [at for at in range(len(source.parts)) if at not in set(source.left_out)]
@@ -189,13 +229,13 @@ def _together(batches: Sequence[_Batch]) -> _Batch:
     return _Batch(rows, tuple(parts), schemas, tuple(path for batch in batches for path in batch.paths))
 
 
-def _serialised(batch: _Batch, folder: str) -> bytes:
+def _serialised(batch: _Batch, folder: str, most_bytes: int) -> bytes:
     """A Parquet file of a batch, sorted so that filters skip row groups: cells by settings, the others by their cell."""
     rows, cells = batch.rows, folder == "cells"
     keys = _sort_keys(rows) if cells else ["cell_key"]
     order = pc.sort_indices(rows, sort_keys=[(key, "ascending") for key in keys])
     distinct = cells and pc.count_distinct(rows.column("cell_key")).as_py() == len(rows)
-    metadata = merged_metadata(batch.parts, batch.schemas if cells else {}, distinct, rows.nbytes >= MERGED_BYTES // 2)
+    metadata = merged_metadata(batch.parts, batch.schemas if cells else {}, distinct, rows.nbytes >= most_bytes // 2)
     schema = rows.schema.remove_metadata()
     size = max(SMALLEST_ROW_GROUP, ROW_GROUP_BYTES * len(rows) // max(rows.nbytes, 1))
     repeated = [
@@ -230,6 +270,5 @@ def _delete_replaced(files: Files, folder: str, grace: float) -> tuple[int, int]
         for source in replaced
         if all(since.get(held_by[name_of(part)].path, float("inf")) <= latest for part in source.parts)
     ]
-    for path in over:
-        files.remove(path)
+    files.each(files.remove, over)
     return len(over), len(replaced) - len(over)

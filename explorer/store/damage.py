@@ -26,7 +26,7 @@ from explorer.records import (
     SCHEMA_VERSION,
     schema_digest,
 )
-from explorer.store.files import Files
+from explorer.store.files import Files, Unreachable
 from explorer.store.parts import ORIGIN, Unreadable, digest_of, is_ours, sources
 from explorer.store.rounds import is_plan, is_round
 from explorer.store.seal import flaw
@@ -93,7 +93,9 @@ def examined(files: Files, relative: str) -> Damaged | None:
         return Damaged(relative, reason) if reason else None
     except FileNotFoundError:
         return None
-    except OSError as error:  # a disk that cannot read it
+    except Unreachable as error:
+        if not files.local:  # an endpoint that does not answer says nothing of the file
+            raise
         return Damaged(relative, _first_line(error))
 
 
@@ -138,7 +140,7 @@ def flaw_of_columns(schema: pa.Schema, digest: str | None = None) -> str | None:
 def _flaw_of_parts(files: Files, relative: str, rows: pa.Table) -> str | None:
     """Whether a merged file says what it holds, and each row is of a part in that list."""
     try:
-        (source,) = sources([files.path(relative)], files.system)
+        (source,) = sources([files.path(relative)], files)
     except Unreadable:
         return "a merged file that does not say what it holds"
     if ORIGIN not in rows.column_names or rows.schema.field(ORIGIN).type != pa.int32():

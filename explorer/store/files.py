@@ -6,31 +6,51 @@ import contextlib
 import os
 import time
 import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
 from explorer.errors import StoreError
+from explorer.store.addresses import AT_ONCE, patient, shown
 from explorer.store.seal import sealed
 
 TEMPORARY = ".tmp-"
 STALE_AFTER_SECONDS = 3600
+# What Arrow says, and does not try again, where an error's text is longer than the object that was asked for.
+NOT_TRIED_AGAIN = "Failed to flush response stream"
+READ_WAITS = (0.2, 0.8, 3.2)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Unreachable(StoreError):
+    """A disk or an endpoint refused or did not answer, at the end of all attempts: asking for something else is no use."""
 
 
 class Files:
-    """The files below one root: a local directory, or an object-store prefix such as s3://bucket/study."""
+    """The files below one root: a local directory, or an object-store prefix such as s3://bucket/study.
+
+    `address` is what was given; `name` is the same without secrets, for people.
+    """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.name = str(root)
+        self.address = str(root)
+        self.name = shown(self.address)
         try:
-            if "://" in self.name:
-                self.system, self.root = fs.FileSystem.from_uri(self.name)
+            if "://" in self.address:
+                system, self.root = fs.FileSystem.from_uri(self.address)
+                self.system = patient(system, self.address)
             else:
-                self.system, self.root = fs.LocalFileSystem(), os.path.abspath(self.name)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(f"{self.name}: cannot be opened as a store: {error}") from error
+                self.system, self.root = fs.LocalFileSystem(), os.path.abspath(self.address)
+        except (pa.ArrowException, OSError) as error:
+            said = str(error).replace(self.address, self.name)
+            raise StoreError(f"{self.name}: cannot be opened as a store: {said}") from None
         if not self.root:
             raise StoreError(f"{self.name}: found no place after ://, expected a bucket and a prefix.")
         self.local = isinstance(self.system, fs.LocalFileSystem)
@@ -38,8 +58,30 @@ class Files:
     def path(self, relative: str) -> str:
         return f"{self.root}/{relative}"
 
+    @contextlib.contextmanager
+    def _reaching(self, path: str, what: str) -> Iterator[None]:
+        """A disk or an endpoint that refuses or does not answer, as Unreachable; FileNotFoundError passes."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            advice = "" if self.local else "; expected an endpoint that answers and credentials that may do this"
+            raise Unreachable(f"{path}: could not be {what}: {error}{advice}") from error
+
     def exists(self, relative: str) -> bool:
-        return self.system.get_file_info(self.path(relative)).type != fs.FileType.NotFound
+        with self._reaching(self.path(relative), "looked for"):
+            return self.system.get_file_info(self.path(relative)).type != fs.FileType.NotFound
+
+    def bucket_missing(self) -> bool:
+        """Whether an object store says that there is not even the bucket."""
+        try:
+            bucket = self.root.split("/")[0]
+            return self.system.type_name in ("s3", "gcs") and (
+                self.system.get_file_info(bucket).type == fs.FileType.NotFound
+            )
+        except OSError:
+            return False  # it does not say
 
     def listing(self, folder: str, suffix: str) -> list[str]:
         """Full paths of the visible files of a folder that end in `suffix`, sorted."""
@@ -59,7 +101,9 @@ class Files:
         """When each file of `listing` was last written, in seconds since 1970 by the file system's clock."""
         if not self.local:
             selector = fs.FileSelector(self.path(folder), allow_not_found=True)
-            found = (info for info in self.system.get_file_info(selector) if info.type == fs.FileType.File)
+            with self._reaching(self.path(folder), "listed"):
+                listed = self.system.get_file_info(selector)
+            found = (info for info in listed if info.type == fs.FileType.File)
             chosen = (f for f in found if f.base_name.endswith(suffix) and not f.base_name.startswith(TEMPORARY))
             return {f.path: (f.mtime_ns or 0) / 1e9 for f in chosen}
         when: dict[str, float] = {}
@@ -78,8 +122,37 @@ class Files:
             raise StoreError(f"{path}: could not be deleted: {error}") from error
 
     def read(self, path: str) -> bytes:
+        """All of a file, by its full path: on S3 two requests. FileNotFoundError passes."""
+        with self._reaching(path, "read"):
+            for wait in READ_WAITS:
+                try:
+                    return self._read(path)
+                except OSError as error:
+                    if NOT_TRIED_AGAIN not in str(error):
+                        raise
+                    time.sleep(wait)
+            return self._read(path)
+
+    def _read(self, path: str) -> bytes:
         with self.system.open_input_stream(path) as stream:
             return stream.read()
+
+    def tail(self, path: str, length: int) -> bytes:
+        """The last bytes of a file, at most so many, by its full path. FileNotFoundError passes."""
+        with self._reaching(path, "read"), self.system.open_input_file(path) as file:
+            file.seek(max(0, file.size() - length))
+            return file.read()
+
+    def read_all(self, paths: Sequence[str]) -> list[bytes]:
+        """All of each of these files, from an object store many at a time."""
+        return self.each(self.read, paths)
+
+    def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """What `work` makes of each, in order; on an object store, where it waits for answers, many at a time."""
+        if self.local or len(items) < 2:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(work, items))
 
     def publish(self, relative: str, content: bytes | pa.Buffer) -> None:
         """Make a file visible in one step: temp + fsync + rename on a disk, one PUT elsewhere."""
@@ -87,7 +160,9 @@ class Files:
             if self.local:
                 self._publish_local(Path(self.path(relative)), content)
             else:
-                self._put(self.path(relative), content)
+                # In a thread that no Ctrl-C reaches: a stream that is closed before all is written publishes what there is.
+                with ThreadPoolExecutor(1) as apart:
+                    apart.submit(self._put, self.path(relative), content).result()
         except OSError as error:
             raise StoreError(f"{self.path(relative)}: could not be written: {error}") from error
 

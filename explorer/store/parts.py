@@ -19,15 +19,18 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from explorer.errors import StoreError
+from explorer.store.files import Files
+from explorer.store.seal import flaw
 
 SUFFIX = ".parquet"
 PART, MERGED = "part-", "merged-"
 # The column of a merged file that says which part a row came from, by position in its list; it is not shown.
 ORIGIN = "explorer_part"
 _KEY = "explorer_merged"
+# Read at once from the end of a file of an object store: the footers of parts are shorter.
+FOOTER_BYTES = 2**16
 
 
 class Unreadable(StoreError):
@@ -99,19 +102,42 @@ def merged_metadata(parts: Sequence[str], schemas: dict[str, pa.Schema], distinc
     return {_KEY: json.dumps(said, separators=(",", ":"))}
 
 
-def read_schema(path: str, system: fs.FileSystem) -> pa.Schema:
+def read_schema(path: str, files: Files) -> pa.Schema:
     """A Parquet file's schema. Raises StoreError, which says what to do, where it cannot be read; FileNotFoundError passes."""
-    return _footer(path, system)[1]
+    return _footer(path, files)[1]
 
 
-def _footer(path: str, system: fs.FileSystem) -> tuple[Any, pa.Schema]:
+def read_rows(path: str, files: Files, use_threads: bool = False) -> pa.Table:
+    """All rows of a file by one read of the whole, with its seal and its pages checked. Raises as `read_schema` does."""
+    content = files.read(path)
+    wrong = flaw(content)
+    if wrong:
+        raise unreadable(path, wrong)
     try:
-        footer = pq.read_metadata(path, filesystem=system)
+        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+            return file.read(use_threads=use_threads)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def _footer(path: str, files: Files) -> tuple[Any, pa.Schema]:
+    content = None if files.local else pa.BufferReader(_tail(path, files))
+    try:
+        footer = pq.read_metadata(path if content is None else content)
         return footer, footer.schema.to_arrow_schema()
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(path, error) from error
+
+
+def _tail(path: str, files: Files) -> bytes:
+    """The end of a Parquet file with its whole footer, whose length stands before the last four bytes."""
+    end = files.tail(path, FOOTER_BYTES)
+    length = int.from_bytes(end[-8:-4], "little") + 8
+    return end if length <= len(end) or end[-4:] != b"PAR1" else files.tail(path, length)
 
 
 def unreadable(path: str, error: object) -> Unreadable:
@@ -128,16 +154,18 @@ def is_ours(path: str) -> bool:
     return os.path.basename(path).startswith((PART, MERGED))
 
 
-def sources(paths: Iterable[str], system: fs.FileSystem) -> list[Source]:
+def sources(paths: Sequence[str], files: Files) -> list[Source]:
     """The files of a listing; only merged files are opened."""
-    return [_source(path, system) for path in paths]
+    merged = [path for path in paths if os.path.basename(path).startswith(MERGED)]
+    read = dict(zip(merged, files.each(lambda path: _merged(path, files), merged), strict=True))
+    return [
+        read.get(path) or Source(path, (os.path.basename(path).removeprefix(PART).removesuffix(SUFFIX),))
+        for path in paths
+    ]
 
 
-def _source(path: str, system: fs.FileSystem) -> Source:
-    name = os.path.basename(path)
-    if not name.startswith(MERGED):
-        return Source(path, (name.removeprefix(PART).removesuffix(SUFFIX),))
-    footer, columns = _footer(path, system)
+def _merged(path: str, files: Files) -> Source:
+    footer, columns = _footer(path, files)
     try:
         said = json.loads((footer.metadata or {})[_KEY.encode()])
         schemas = {d: pa.ipc.read_schema(pa.py_buffer(base64.b64decode(s))) for d, s in said["schemas"].items()}

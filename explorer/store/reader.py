@@ -15,7 +15,7 @@ from explorer.records import SCHEMA_VERSION, STATUSES, observables_of, settings_
 from explorer.registry import nearest
 from explorer.store.damage import newer, ours, read_run, refusal
 from explorer.store.failures import kinds_of_failure
-from explorer.store.files import Files
+from explorer.store.files import Files, Unreachable
 from explorer.store.packs import read_packs
 from explorer.store.parts import Unreadable
 from explorer.store.rounds import Round, read_rounds
@@ -59,6 +59,9 @@ class Store:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.files = Files(root)
         if not self.files.exists("store.json"):
+            if self.files.bucket_missing():
+                bucket = self.files.root.split("/")[0]
+                raise StoreError(f"{self.files.name}: there is no bucket {bucket}; expected one that exists.")
             raise StoreError(
                 f"{self.files.name}: no store here (no store.json); expected a directory that explorer run made.{self._near()}"
             )
@@ -89,12 +92,14 @@ class Store:
 
     def refresh(self) -> Store:
         """The store as it stands now."""
-        return Store(self.files.name)
+        return Store(self.files.address)
 
     def _see(self, look: Callable[[Snapshot], T]) -> T:
         """What `look` finds in the files; once more in those there are now, where some of them have been deleted since."""
         try:
             return look(self._snapshot)
+        except Unreachable:
+            raise
         except Unreadable as error:
             if not self._snapshot.vanished():
                 raise refusal(self.files, error) from error
@@ -310,7 +315,8 @@ class Store:
 
     def runs(self) -> list[dict[str, Any]]:
         """What every run says of itself, oldest first; of a note that is damaged, the run's name and the state `unreadable`."""
-        return [read_run(path, self.files.read(path)) for path in self.files.listing("runs", ".json")]
+        paths = self.files.listing("runs", ".json")
+        return [read_run(path, text) for path, text in zip(paths, self.files.read_all(paths), strict=True)]
 
 
 def _stores(folder: str) -> list[str]:

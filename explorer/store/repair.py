@@ -107,7 +107,7 @@ def _check_marker(files: Files) -> str | None:
     """What is wrong with store.json, if anything. Raises StoreError where there is no store, and of a newer version."""
     if not files.exists("store.json"):
         if next(ours(files), None) is None:
-            open_store(files.name)  # says that there is none
+            open_store(files.address)  # says that there is none
         return "it is not there"
     try:
         version = int(json.loads(files.read(files.path("store.json")))["explorer_store"])
@@ -189,14 +189,14 @@ def _rows_of(files: Files, source: Source, parts: frozenset[str]) -> int:
 def _whole(files: Files, folder: str, broken: Iterable[str]) -> list[Source]:
     """The files of a folder that are not damaged."""
     listed = filter(is_ours, files.listing(folder, ".parquet"))
-    return sources([path for path in listed if path not in set(broken)], files.system)
+    return sources([path for path in listed if path not in set(broken)], files)
 
 
 def _packs_of(files: Files, gone: Sequence[Damaged], cells: Sequence[Source]) -> Iterator[str]:
     """The packs whose curves or minimizers these files held; of a merged file that no longer says so, any that has rows."""
     for one in gone:
         try:
-            (source,) = sources([files.path(one.file)], files.system)
+            (source,) = sources([files.path(one.file)], files)
         except Unreadable:
             yield from (_pack_of(part) for other in cells for part in other.parts)
         else:

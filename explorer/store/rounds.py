@@ -65,11 +65,11 @@ def write_round(files: Files, study: str, section: str, number: int, cells: Sequ
 
 def read_rounds(files: Files, study: str | None = None) -> Iterator[Round]:
     """The rounds of one study, or of all, each study's in their order."""
-    for path in sorted(files.listing("studies", ".keys.parquet")):
-        found = _FILE.search(path)
-        if found and study in (None, found["study"]):
-            keys, settings = _read(path, files.read(path))
-            yield Round(found["study"], found["section"], int(found["number"]), keys, settings)
+    listed = [_FILE.search(path) for path in sorted(files.listing("studies", ".keys.parquet"))]
+    asked = [found for found in listed if found and study in (None, found["study"])]
+    for found, content in zip(asked, files.read_all([found.string for found in asked]), strict=True):
+        keys, settings = _read(found.string, content)
+        yield Round(found["study"], found["section"], int(found["number"]), keys, settings)
 
 
 def _read(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[dict[str, Any], ...]]:

@@ -24,7 +24,7 @@ from explorer.records import (
     younger_columns,
 )
 from explorer.store.damage import flaw_of_columns
-from explorer.store.files import Files
+from explorer.store.files import Files, Unreachable
 from explorer.store.parts import (
     SUFFIX,
     Source,
@@ -58,6 +58,7 @@ class Snapshot:
         self._sources: dict[str, tuple[list[Source], list[Source]]] = {}
         self._connections: dict[tuple[str, ...], Any] = {}
         self._checked: set[str] = set()
+        self._scanned: dict[str, list[Scan]] = {}
 
     def _list(self) -> dict[str, list[str]]:
         return {folder: list(filter(is_ours, self.files.listing(folder, SUFFIX))) for folder in ("cells", *FIXED)}
@@ -70,7 +71,7 @@ class Snapshot:
     def sources(self, folder: str) -> tuple[list[Source], list[Source]]:
         """The files of a folder that count, and those for which a merged file or a later publish stands."""
         if folder not in self._sources:
-            self._sources[folder] = settled(sources(self.listing[folder], self.files.system))
+            self._sources[folder] = settled(sources(self.listing[folder], self.files))
         return self._sources[folder]
 
     @cached_property
@@ -85,7 +86,7 @@ class Snapshot:
         found = {digest: schema for source in counted for digest, schema in source.schemas.items()}
         one_each = {digest_of(source.parts[0]): source.path for source in counted if not source.merged}
         for digest, path in one_each.items():
-            schema = read_schema(path, self.files.system)
+            schema = read_schema(path, self.files)
             wrong = flaw_of_columns(schema, digest)
             if wrong:
                 raise unreadable(path, wrong)
@@ -124,7 +125,7 @@ class Snapshot:
         if "cells" in text.lower() and len(named) < len(FIXED):
             try:
                 return run_query(self._connection(named), text)
-            except Unreadable:
+            except (Unreadable, Unreachable):
                 raise
             except StoreError:
                 if self.vanished():
@@ -147,9 +148,7 @@ class Snapshot:
             distinct = not counted or (len(counted) == 1 and counted[0].distinct)
             younger = younger_columns(list(self.schemas.values()))
             point = self.searched.point(settings_of(self.schema)) if self.searched.over else None
-            self._connections[folders] = connect(
-                tables, self.files.system, distinct, younger, point, self.searched.pruned
-            )
+            self._connections[folders] = connect(tables, self.files, distinct, younger, point, self.searched.pruned)
         return self._connections[folders]
 
     def _check(self, paths: Mapping[str, Sequence[str]], plans: Sequence[str]) -> None:
@@ -167,6 +166,11 @@ class Snapshot:
                 self._checked.add(path)
 
     def _scans(self, folder: str) -> list[Scan]:
+        if folder not in self._scanned:
+            self._scanned[folder] = self._scan(folder)
+        return self._scanned[folder]
+
+    def _scan(self, folder: str) -> list[Scan]:
         """The files of a folder that count: one scan for the parts of each schema, one for each merged file."""
         counted, _ = self.sources(folder)
         merged = [

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import fs
 
 from explorer.errors import StoreError
-from explorer.store.parts import ORIGIN, Unreadable
+from explorer.store.files import Files
+from explorer.store.parts import ORIGIN, Unreadable, read_rows
 
 # What leaves the tables as they are: SELECT, FROM, WITH, DESCRIBE, SUMMARIZE, SHOW; a PIVOT is several statements in one.
 _READING = ("SELECT", "MULTI")
@@ -26,6 +26,9 @@ SELECT count(*) FROM repeated AS first JOIN repeated AS other USING (cell_key, p
 WHERE first.explorer_rank = 1 AND other.explorer_rank > 1
 """
 _WITH_ROW = "CREATE VIEW {name} AS SELECT t.* FROM stored_{name} t SEMI JOIN cells USING (cell_key, pack_key)"
+# Parts of an object store that are held in memory for all queries of a snapshot: two requests each, whatever is asked. A run that
+# keeps its store tidy leaves fewer.
+MOST_FETCHED = 4096
 # Whether a cell is the best trial of its grid point.
 BEST = "best"
 # Trials of one grid point, those with a result before others, then by loss; equal ones in the order in which they ended.
@@ -43,11 +46,12 @@ _TYPES = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Files of one schema; of a merged file, the positions of the parts whose rows are left out."""
+    """Files of one schema; of a merged file, the positions of the parts whose rows are left out. `fetched` are rows that are kept."""
 
     paths: Sequence[str]
     schema: pa.Schema
     left_out: Sequence[int] = ()
+    fetched: list[pa.Table] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Table:
 
 def connect(
     tables: Mapping[str, Table],
-    system: fs.FileSystem,
+    files: Files,
     distinct: bool = False,
     filled: Mapping[str, str] = MappingProxyType({}),
     point: Sequence[str] | None = None,
@@ -81,7 +85,7 @@ def connect(
     try:
         native: list[str] = []
         for name, table in tables.items():
-            native += _define(connection, f"stored_{name}", table, system)
+            native += _define(connection, f"stored_{name}", table, files)
         connection.execute(f"SET allowed_paths = {_listed(native)}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -96,28 +100,36 @@ def connect(
     return connection
 
 
-def _define(connection: Any, name: str, table: Table, system: fs.FileSystem) -> list[str]:
+def _define(connection: Any, name: str, table: Table, files: Files) -> list[str]:
     """Make the view of a table; returns the files that DuckDB reads by itself, which takes a third of Arrow's time."""
     native: list[str] = []
     selects = []
     for number, scan in enumerate(table.scans):
-        if isinstance(system, fs.LocalFileSystem) and not any(set("*?[{") & set(path) for path in scan.paths):
+        if files.local and not any(set("*?[{") & set(path) for path in scan.paths):
             native += scan.paths
             rows = f"read_parquet({_listed(scan.paths)}, hive_partitioning = false)"
         else:
-            import pyarrow.dataset as ds
-
             rows = f"{name}_{number}"
-            checked: Any = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-            parquet: Any = ds.ParquetFileFormat(default_fragment_scan_options=checked)
-            dataset = ds.dataset(list(scan.paths), schema=scan.schema, format=parquet, filesystem=system)
-            connection.register(rows, dataset)
+            connection.register(rows, _registered(scan, files, name != "stored_minimizers"))
         without = f" WHERE {ORIGIN} NOT IN ({', '.join(map(str, scan.left_out))})" if scan.left_out else ""
         selects.append(f"SELECT {_columns(table.schema, scan.schema)} FROM {rows}{without}")
     if not selects:
         selects = [f"SELECT {_columns(table.schema, pa.schema([]))} WHERE false"]
     connection.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(selects)}")
     return native
+
+
+def _registered(scan: Scan, files: Files, small: bool) -> Any:
+    """A scan for DuckDB to read through Arrow: small files of an object store fetched now, once, others when asked for."""
+    if small and not files.local and 1 < len(scan.paths) <= MOST_FETCHED:
+        if not scan.fetched:
+            scan.fetched.append(pa.concat_tables(files.each(lambda path: read_rows(path, files), scan.paths)))
+        return scan.fetched[0]
+    import pyarrow.dataset as ds
+
+    checked: Any = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    parquet: Any = ds.ParquetFileFormat(default_fragment_scan_options=checked)
+    return ds.dataset(list(scan.paths), schema=scan.schema, format=parquet, filesystem=files.system)
 
 
 def _columns(wanted: pa.Schema, there: pa.Schema) -> str:

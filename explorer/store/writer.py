@@ -34,7 +34,7 @@ class StoreWriter:
     def create(self) -> None:
         """Mark the place as a store; harmless where it is one already."""
         there = self.files.exists("store.json")
-        if not there or open_store(self.files.name).version < SCHEMA_VERSION:  # a newer one is refused
+        if not there or open_store(self.files.address).version < SCHEMA_VERSION:  # a newer one is refused
             self.files.publish("store.json", marker())
         for folder in FOLDERS:
             self.files.remove_stale(folder)
