@@ -7,7 +7,8 @@ the same place again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,8 @@ RETRIES = 3
 # After so many cells of a pack have each killed their process and none was trained, so do the others.
 KILLERS = 4
 REASON_LENGTH = 300
+# Of the words of Ray's memory monitor.
+LOW_MEMORY = "killed due to the node running low on memory"
 
 
 @dataclass
@@ -62,19 +65,40 @@ def kind_of(failure: str) -> Kind:
     """What ended a trial's process, by what Ray says of it."""
     if "node has died" in failure or "is unavailable" in failure:
         return "node"
-    if "actor died" in failure and "creation task" not in failure:
+    if LOW_MEMORY in failure or ("actor died" in failure and "creation task" not in failure):
         return "worker"
     return "error"
 
 
 def reason_of(failure: str) -> str:
     """Ray's words for a death, in one line."""
-    for start in ("Worker exit detail:", "memory on the node", "Task was killed"):
+    for start in ("Worker exit detail:", LOW_MEMORY):
         if start in failure:
-            text = failure[failure.index(start) :].removeprefix("Worker exit detail:")
+            text = failure[failure.index(start) :].removeprefix("Worker exit detail:").partition("Object store")[0]
             return " ".join(text.split())[:REASON_LENGTH]
     lines = [line.strip() for line in failure.splitlines() if line.strip()]
     return lines[-1][:REASON_LENGTH] if lines else "unknown"
+
+
+@contextlib.contextmanager
+def memory_kills_as_deaths() -> Iterator[None]:
+    """Ray's memory monitor ends a worker with an error which Tune (2.60) takes for none of an actor, and ends the whole run."""
+    from ray.air.execution._internal.actor_manager import RayActorManager
+    from ray.exceptions import OutOfMemoryError, RayActorError
+
+    manager: Any = RayActorManager
+    handle = manager._actor_task_failed
+
+    def handled(*arguments: Any, exception: Exception, **named: Any) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = RayActorError(error_msg=str(exception))
+        handle(*arguments, exception=exception, **named)
+
+    manager._actor_task_failed = handled
+    try:
+        yield
+    finally:
+        manager._actor_task_failed = handle
 
 
 class Recovery(tune.Callback):

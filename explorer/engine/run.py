@@ -206,7 +206,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
 def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Observer, told: set[str]) -> None:
     from ray import tune
 
-    from explorer.engine.recovery import Recovery
+    from explorer.engine.recovery import Recovery, memory_kills_as_deaths
     from explorer.engine.supply import InOrder, PackSupply
     from explorer.engine.trial import PackTrial, Reporter
 
@@ -253,7 +253,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
     )
     scratch = tempfile.mkdtemp(prefix="explorer-tune-")
     try:
-        with _quiet_ray():
+        with _quiet_ray(), memory_kills_as_deaths():
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus, "memory": memory}),
                 tune_config=tune.TuneConfig(
@@ -271,11 +271,22 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
                     callbacks=[recovery, Reporter(progress, observer, recovery)],
                 ),
             )
-            results = tuner.fit()
+            results = _fitted(tuner)
         _publish_dead_packs(plan, supply.open, results, progress)
         _checkpoints(files)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fitted(tuner: Any) -> Any:
+    """What Tune returns. Raises EngineError where it stops by itself, such as when the cluster is lost."""
+    try:
+        return tuner.fit()
+    except Exception as error:
+        log.exception("Ray Tune stopped")
+        raise EngineError(
+            f"Ray Tune stopped: {_last_line(error)}. What was trained is in the store; the same command again goes on."
+        ) from error
 
 
 def _memory(plan: Plan, address: str | None) -> float:

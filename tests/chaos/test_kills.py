@@ -86,33 +86,30 @@ def test_a_killed_worker_and_two_killed_drivers_cost_no_cell_and_no_bit(tmp_path
 
 @pytest.mark.chaos_full
 @pytest.mark.timeout(3600)
-def test_a_driver_killed_fifty_times_at_random_ends_with_the_rows_of_an_undisturbed_run(tmp_path, explorer):
+def test_drivers_killed_fifty_times_at_random_end_with_the_rows_of_undisturbed_runs(tmp_path, explorer):
+    """One study again and again, each time into a new store once the last is complete."""
     seed = random.randrange(2**32)
-    chance = random.Random(seed)
-    study = study_of(tmp_path / "study.yaml", **{**LONG, "sparsity": "{from: 0.2, to: 0.9, count: 40}", "steps": 20000})
-    store, kept, kills = tmp_path / "store", {}, 0
+    chance, kills, stores = random.Random(seed), 0, 0
+    study = study_of(tmp_path / "study.yaml", **{**LONG, "sparsity": "{from: 0.2, to: 0.9, count: 20}", "steps": 4000})
+    wanted = alone(study, PACK)
     while kills < 50:
-        process = explorer.start("run", study, "--out", store)
-        try:
-            process.wait(chance.uniform(1, 30))
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-        else:
-            assert process.returncode == 0, process.log.read_text()
-            break
-        now = rows_so_far(store)
-        assert kept.items() <= now.items()
-        kept = now
-    code, said = explorer("run", study, "--out", store, timeout=1800)
-    assert code == 0, said
-    rows = stored(open_store(store))
-    print(
-        f"killed {kills} times (seed {seed}), {len(rows)} of 80 cells, 0 twice; {len(kept)} were there at the last kill"
-    )
-    assert rows == alone(study, PACK)
-    assert not checkpoints(store)
+        stores += 1
+        store, kept, process = tmp_path / f"store-{stores}", {}, None
+        while process is None or process.returncode == -signal.SIGKILL:
+            process = explorer.start("run", study, "--out", store)
+            try:
+                process.wait(chance.uniform(1, 40) if kills < 50 else 1800)
+            except subprocess.TimeoutExpired:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                kills += 1
+            now = rows_so_far(store)
+            assert kept.items() <= now.items()
+            kept = now
+        assert process.returncode == 0, process.log.read_text()
+        assert kept == wanted
+        assert not checkpoints(store)
+        print(f"killed {kills} times by now (seed {seed}), store {stores}: {len(kept)} of 40 cells, 0 twice")
 
 
 @pytest.mark.chaos_full
@@ -125,7 +122,7 @@ def test_a_node_that_is_taken_away_and_another_that_comes_count_against_no_cell(
 
     for name in ("PATH", "PYTHONPATH"):
         monkeypatch.setenv(name, environment[name])
-    study, store = study_of(tmp_path / "study.yaml", **{**LONG, "steps": 30000}), tmp_path / "store"
+    study, store = study_of(tmp_path / "study.yaml", **{**LONG, "steps": 10000}), tmp_path / "store"
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     summaries = []
@@ -152,3 +149,17 @@ def test_a_node_that_is_taken_away_and_another_that_comes_count_against_no_cell(
     assert summary.complete
     assert summary.failed == 0
     assert {row[0] for row in rows.values()} <= {"converged", "budget"}
+
+
+@pytest.mark.chaos_full
+@pytest.mark.timeout(900)
+def test_two_drivers_on_one_store_both_finish_and_every_cell_counts_once(tmp_path, explorer):
+    study, store = study_of(tmp_path / "study.yaml", **LONG), tmp_path / "store"
+    drivers = [explorer.start("run", study, "--out", store) for _ in range(2)]
+    codes = [process.wait(800) for process in drivers]
+    rows = stored(open_store(store))
+    parts = len(list(store.glob("cells/*.parquet")))
+    print(f"two drivers: {len(rows)} of 16 cells, 0 twice, from {parts} parts of 4 cells")
+    assert codes == [0, 0], [process.log.read_text() for process in drivers]
+    assert rows == alone(study, PACK)
+    assert not checkpoints(store)
