@@ -17,6 +17,8 @@ from explorer.engine.cutting import PackQueue
 # Results that Tune takes a second without falling behind: workers report as often as lets all of them be heard.
 RESULTS_PER_SECOND = 100
 SLICE_SECONDS = 1.0
+# A cluster that has no node for a pack yet is taken for one of so many workers: an autoscaler starts nodes for packs that wait.
+TO_COME = 64
 
 
 class PackedCells:
@@ -63,7 +65,7 @@ class PackSupply(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The configuration of the next trial."""
-        workers = self.workers()
+        workers = self.workers() or TO_COME
         pack = self.queue.take(workers)
         if pack is None:
             return self.FINISHED

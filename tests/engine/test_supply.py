@@ -52,6 +52,11 @@ def test_a_pack_that_is_done_takes_no_more_memory_and_one_that_failed_is_kept():
         done["cells"].pack()
 
 
+def test_a_cluster_without_a_node_yet_is_asked_for_many_packs_and_not_for_a_few_long_ones():
+    waiting = supply(400, workers=lambda: 0)
+    assert len(waiting.suggest("first")["cells"].pack().cells) == 4
+
+
 @pytest.mark.parametrize(("workers", "seconds"), [(2, 1.0), (1000, 10.0)])
 def test_a_thousand_workers_report_no_more_often_than_tune_can_hear(workers, seconds):
     assert supply(30, workers=lambda: workers).suggest("trial")["slice"] == seconds
