@@ -53,7 +53,7 @@ def test_a_pack_that_is_done_takes_no_more_memory_and_one_that_failed_is_kept():
 
 
 def test_a_cluster_without_a_node_yet_is_asked_for_many_packs_and_not_for_a_few_long_ones():
-    waiting = supply(400, workers=lambda: 0)
+    waiting = supply(90, workers=lambda: 0)
     assert len(waiting.suggest("first")["cells"].pack().cells) == 4
 
 
