@@ -117,8 +117,7 @@ def run(
     if summary.parts >= MANY_PARTS:
         say(f"{summary.parts} files of cells; explorer compact {quote(summary.out)} makes them few, and reading faster")
     if not summary.complete:
-        log = "" if "://" in summary.out else f"; see the log in {summary.out}/logs"
-        say(f"{summary.cells - summary.done} cells are missing{log}. To go on: {again}")
+        say(f"{summary.cells - summary.done} cells are missing; see the log in {summary.out}/logs. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if summary.failed:
         say(f"why: explorer status {quote(summary.out)} --failures. To retry: {again} --retry-failed")

@@ -378,13 +378,25 @@ def _quiet_ray() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _log_file(writer: StoreWriter, run: str) -> Iterator[None]:
-    """A log beside the store's parts; nowhere when the store is not on a disk."""
-    if not writer.files.local:
-        yield
-        return
-    folder = Path(writer.files.path("logs"))
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / f"{run}.log", encoding="utf-8")
+    """A log beside the store's parts; of an object store, which cannot be appended to, in the end."""
+    with contextlib.ExitStack() as until_published:
+        if writer.files.local:
+            folder = Path(writer.files.path("logs"))
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            folder = Path(until_published.enter_context(tempfile.TemporaryDirectory(prefix="explorer-log-")))
+        try:
+            with _logging_to(folder / f"{run}.log"):
+                yield
+        finally:
+            if not writer.files.local:
+                with contextlib.suppress(StoreError):  # a log that cannot be written is no reason to fail
+                    writer.files.publish(f"logs/{run}.log", (folder / f"{run}.log").read_bytes())
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(LineFormatter())
     level, propagate = log.level, log.propagate
     log.addHandler(handler)

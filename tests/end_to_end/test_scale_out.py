@@ -10,18 +10,28 @@ from explorer import open_store
 from explorer.errors import StoreError
 from tests.end_to_end.cluster import local_cluster
 from tests.end_to_end.conftest import call, small_study, start
+from tests.object_store.server import s3_server
 
 
-@pytest.fixture(scope="module")
-def cluster():
+@pytest.fixture(params=["s3", pytest.param("folder", marks=pytest.mark.chaos_full)])
+def store_uri(request, tmp_path, monkeypatch):
+    """Where the store is: a name that every node can open, with what it takes to open it in the environment."""
+    if request.param == "folder":
+        yield str(tmp_path / "store")
+        return
+    pytest.importorskip("moto", reason="the endpoint is moto, of the extra `test`")
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        server.make_bucket("studies")
+        yield server.uri("studies/scale-out")
+
+
+@pytest.fixture
+def cluster(store_uri):
+    """Started after the store, whose environment its nodes need."""
     with local_cluster() as started:
         yield started
-
-
-@pytest.fixture(params=["folder"])
-def store_uri(request, tmp_path):
-    """Where the store is: a name that every node can open."""
-    return {"folder": lambda: str(tmp_path / "store")}[request.param]()
 
 
 def wait_for_cells(uri, process):
