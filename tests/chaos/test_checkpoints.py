@@ -216,7 +216,7 @@ def test_a_checkpoint_of_another_model_is_left_aside(store, trained, monkeypatch
 
 def test_a_checkpoint_that_cannot_be_written_is_one_missed(store, uninterrupted, monkeypatch):
     (store / "checkpoints").write_text("a file is in the way")
-    working = job(store)
+    working = begun(store)
     finish(working)
     assert any("no checkpoint" in note for note in working.notes())
     assert rows(store) == uninterrupted

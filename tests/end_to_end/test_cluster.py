@@ -15,6 +15,7 @@ def cluster():
     nodes.shutdown()
 
 
+@pytest.mark.chaos_full
 def test_a_study_runs_on_a_cluster_into_a_relative_store(cluster, tmp_path, monkeypatch):
     study = small_study(tmp_path / "study.yaml", sparsity="[0.4, 0.8]", pack=4)
     monkeypatch.chdir(tmp_path)

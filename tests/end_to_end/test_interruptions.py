@@ -42,6 +42,7 @@ def uninterrupted(tmp_path_factory):
     return open_store(place / "store").to_pandas()
 
 
+@pytest.mark.chaos_full
 def test_a_killed_driver_loses_nothing_and_repeats_nothing(tmp_path, uninterrupted):
     study, store = small_study(tmp_path / "study.yaml", steps=1500, pack=8), tmp_path / "store"
     process = start("run", study, "--out", store)
@@ -61,7 +62,7 @@ def test_a_killed_driver_loses_nothing_and_repeats_nothing(tmp_path, uninterrupt
     pd.testing.assert_frame_equal(table[BITS], uninterrupted[BITS], check_exact=True)
 
 
-@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("name", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.chaos_full)])
 def test_a_signal_stops_within_seconds_and_says_how_to_go_on(tmp_path, name):
     study, store = small_study(tmp_path / "study.yaml", steps=20000, pack=8), tmp_path / "store"
     process = start("run", study, "--out", store)

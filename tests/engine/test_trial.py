@@ -33,7 +33,7 @@ def config(number, seeds):
                 evaluation_samples=64, seed=seed)
         for seed in seeds
     ]  # fmt: skip
-    return {"pack": number, "cells": PackedCells(Pack(tuple(cells), 2)), "slice": 60.0}
+    return {"pack": number, "cells": PackedCells(Pack(tuple(cells), 2)), "slice": 60.0, "checkpoints": ()}
 
 
 def finish(trial):
