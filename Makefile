@@ -60,6 +60,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/tail.py
 	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/damage.py
+	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/object_store.py
 	$(BIN)/python benchmarks/time_to_boundary.py
 	$(BIN)/python benchmarks/refine_study.py

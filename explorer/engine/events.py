@@ -98,16 +98,31 @@ class _Lines(io.TextIOBase):
 
 
 @contextlib.contextmanager
+def logged_by(handler: logging.Handler) -> Iterator[None]:
+    """For the length of a `with` this handler takes all events, and they go no further than to such handlers."""
+    level, propagate = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
+
+
+@contextlib.contextmanager
 def json_log(target: str) -> Iterator[None]:
     """Events as JSON lines, added to a file, or on standard error where the target is `-`, which then holds nothing else.
 
     Raises EngineError where the file cannot be written.
     """
-    before = log.level, log.propagate, sys.stderr
+    before = sys.stderr
     with contextlib.ExitStack() as until_done:
         if target == "-":
             handler = _Handler(sys.stderr)
-            sys.stderr = _Lines(handler, before[2])
+            sys.stderr = _Lines(handler, before)
         else:
             try:
                 stream = open(target, "a", encoding="utf-8")  # noqa: SIM115  its last lines may not fit on the disk
@@ -120,14 +135,11 @@ def json_log(target: str) -> Iterator[None]:
             until_done.callback(stream.close)
             handler = _Handler(stream)
         handler.setFormatter(JsonFormatter())
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-        log.propagate = False
         try:
-            yield
+            with logged_by(handler):
+                yield
         finally:
-            log.removeHandler(handler)
-            log.level, log.propagate, sys.stderr = before
+            sys.stderr = before
 
 
 def _plain(value: Any) -> Any:

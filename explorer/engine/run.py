@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from explorer.cells import Cell, Pack
 from explorer.engine import checkpoints, cluster
-from explorer.engine.events import LineFormatter, about, event
+from explorer.engine.events import LineFormatter, about, event, logged_by
 from explorer.engine.metrics import RunMetrics
 from explorer.engine.observer import Observer
 from explorer.engine.plan import Plan, default_out, plan_cells, plan_study
@@ -386,26 +386,11 @@ def _log_file(writer: StoreWriter, run: str) -> Iterator[None]:
         else:
             folder = Path(until_published.enter_context(tempfile.TemporaryDirectory(prefix="explorer-log-")))
         try:
-            with _logging_to(folder / f"{run}.log"):
+            handler = logging.FileHandler(folder / f"{run}.log", encoding="utf-8")
+            handler.setFormatter(LineFormatter())
+            with contextlib.closing(handler), logged_by(handler):
                 yield
         finally:
             if not writer.files.local:
                 with contextlib.suppress(StoreError):  # a log that cannot be written is no reason to fail
                     writer.files.publish(f"logs/{run}.log", (folder / f"{run}.log").read_bytes())
-
-
-@contextlib.contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(LineFormatter())
-    level, propagate = log.level, log.propagate
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
-        log.propagate = propagate
-        handler.close()
