@@ -33,14 +33,17 @@ def figure(
     where: Annotated[
         str | None, typer.Option("--where", help="SQL condition on cells, e.g. \"base = 'uniform'\".")
     ] = None,
+    data: Annotated[
+        bool, typer.Option("--data/--no-data", help="Also write the numbers it shows: .csv and .parquet.")
+    ] = True,
 ) -> None:
     """Draw a figure from the store."""
     one_blas_thread()
     from explorer.figures import figure as draw
 
     target = out or Path(f"{name}.png")
-    draw(store, name, target, x, y, value, start, where)
-    say(f"wrote {target}")
+    draw(store, name, target, x, y, value, start, where, data)
+    say(f"wrote {target}" + (f", with the numbers it shows: {target.stem}.csv and .parquet beside it" if data else ""))
 
 
 @app.command(

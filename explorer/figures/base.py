@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
+from explorer.figures.tables import parts_of
 from explorer.registry import Registry
 from explorer.store import Store
 
@@ -28,10 +30,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class FigureKind:
-    """A figure in two steps: `extract` reads the store into plain data, `draw` makes the picture and reads nothing."""
+    """A figure in two steps: `extract` reads the store into plain data, `draw` makes the picture and reads nothing.
+
+    `tables` says the same data as tables, by name, for the files beside the picture; by default what `parts_of` finds in them.
+    """
 
     extract: Callable[[Store, Options], Any]
     draw: Callable[[Any], Figure]
+    tables: Callable[[Any], Mapping[str, pd.DataFrame]] = parts_of
 
 
 figures: Registry[FigureKind] = Registry("figure", "explorer.figures")

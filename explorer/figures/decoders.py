@@ -17,14 +17,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.interpolate import PchipInterpolator
 
-from explorer.analysis import replicates
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, from_start, levels, one_setting_each
+from explorer.figures.series import seed_means
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY
 from explorer.store import Store
 from explorer.theory import predicted_limits
@@ -77,16 +76,9 @@ def extract(store: Store, options: Options) -> Decoders:
     for value in levels(table, y, store):
         group = table[table[y] == value]
         limits = _limits(group[[*store.settings]], x, names)
-        found.append(Panel(f"{symbol(y)} = {value:g}", _losses(group, x), limits))
+        found.append(Panel(f"{symbol(y)} = {value:g}", seed_means(group, "loss", ["architecture", x]), limits))
     dimension = int(table["dimension"].iloc[0]) if table["dimension"].nunique() == 1 else None
     return Decoders(found, names, dimension, int(table["seed"].nunique()), x)
-
-
-def _losses(group: pd.DataFrame, x: str) -> pd.DataFrame:
-    """Columns architecture, x, mean, se, n, half; points without a finite loss are left out."""
-    losses = replicates(group, "loss", ["architecture", x])
-    losses = losses[losses["n"] > 0].reset_index(drop=True)
-    return losses.assign(half=stats.t.ppf(0.975, np.maximum(losses["n"] - 1, 1)) * losses["se"])
 
 
 def _limits(group: pd.DataFrame, x: str, architectures: list[str]) -> pd.DataFrame:
@@ -111,7 +103,7 @@ def _predicted(settings: Mapping[Any, Any], x: str, point: float) -> dict[str, f
         return {}
     changed = {"code_dimension"} if x in ("rate", "dimension") else set()
     known = {k: v for k, v in settings.items() if k not in changed} | {x: point}
-    return {name: value for name, value in predicted_limits(known).items() if name in LINES}
+    return predicted_limits(known, tuple(LINES))
 
 
 def _grid(points: NDArray[np.float64]) -> NDArray[np.float64]:

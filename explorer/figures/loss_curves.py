@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
-from explorer.analysis import fit_boundary, replicates
+from explorer.analysis import fit_boundary
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, combination, levels
+from explorer.figures.series import MARK, seed_means
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store
 from explorer.theory import predicted_losses
@@ -59,7 +59,7 @@ def extract(store: Store, options: Options) -> LossCurves:
         grid = fine(np.sort(group[x].unique()), FINE)
         predictions = pd.DataFrame([{x: point, **predicted_losses({**known, x: point})} for point in grid])
         crossing = fit_boundary(group, along=x, estimator="crossing").iloc[0]
-        losses = replicates(group, "loss", ["init", x])
+        losses = seed_means(group, "loss", ["init", x])
         found.append(Panel(f"{symbol(y)} = {value:g}", losses, predictions, crossing))
     return LossCurves(found, options)
 
@@ -102,9 +102,8 @@ def _panel(ax: Axes, panel: Panel, options: Options) -> None:
             ax.plot(x, panel.predictions[phase], color=colour, linestyle=dashes, linewidth=1.0, label=text, zorder=2)
     for start, rows in panel.losses.groupby("init"):
         colour, marker, text = STARTS.get(str(start), (GREY, "d", f"{start} start"))
-        error = stats.t.ppf(0.975, np.maximum(rows["n"] - 1, 1)) * rows["se"].fillna(0.0)
-        ax.errorbar(rows[options.x], rows["mean"], yerr=error, fmt=marker, color=colour, markersize=3.4, markerfacecolor="none",
-                    markeredgewidth=0.9, elinewidth=0.9, capsize=1.5, label=f"{text} (mean, 95 %)", zorder=4)  # fmt: skip
+        ax.errorbar(rows[options.x], rows["mean"], yerr=rows["half"].fillna(0.0), fmt=marker, color=colour, elinewidth=0.9,
+                    capsize=1.5, label=f"{text} (mean, 95 %)", zorder=4, **MARK)  # fmt: skip
     critical = panel.crossing["critical"]
     if np.isfinite(critical):
         low, high = panel.crossing["low"], panel.crossing["high"]

@@ -242,4 +242,18 @@ def _boundary(ax: Axes, rows: pd.DataFrame, y: str, marker: str, colour: str, te
     )
 
 
-figures.register("phase_diagram")(FigureKind(extract, draw))
+def tables(data: PhaseDiagram) -> dict[str, pd.DataFrame]:
+    """`grid`: seed means; `boundaries`: rows of the estimators; `theory`: points of its line. Each with its panel's title."""
+    x, y, value = data.options.x, data.options.y, data.options.value
+    grids, boundaries, lines = [], [], []
+    for panel in data.panels:
+        title = panel.title.replace("\n", ", ")
+        across, up = np.meshgrid(panel.x, panel.y)
+        grids.append(pd.DataFrame({"panel": title, x: across.ravel(), y: up.ravel(), value: panel.mean.ravel()}))
+        boundaries.append(panel.boundaries.assign(panel=title))
+        lines.append(pd.DataFrame({"panel": title, x: panel.theory[:, 0], y: panel.theory[:, 1]}))
+    found = {"grid": grids, "boundaries": boundaries, "theory": lines}
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
+
+
+figures.register("phase_diagram")(FigureKind(extract, draw, tables))

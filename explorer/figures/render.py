@@ -6,11 +6,14 @@ import io
 import os
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 from matplotlib.figure import Figure
 
 from explorer.errors import AnalysisError, StoreError
 from explorer.figures.base import Options, figures
 from explorer.figures.style import house_style
+from explorer.figures.tables import stacked
 from explorer.registry import nearest
 from explorer.store import Store, open_store
 from explorer.store.files import Files
@@ -33,8 +36,11 @@ def figure(
     value: str = "localization",
     start: str = "random",
     where: str | None = None,
+    data: bool = True,
 ) -> Figure:
     """Draw the figure `name` from a store; also write it where `out` (.png, .pdf or .svg) is given.
+
+    Beside a picture stand the numbers that it shows, under its name with .csv and .parquet, unless `data` is False.
 
     `phase_diagram` shows `value` over the axes `x` and `y` from starts `start`; `loss_curves` the loss along `x` at each `y`;
     `hysteresis` `value` and loss of both starts along `x` at each `y`, with spinodals and crossing; `minimizers` the learned
@@ -52,14 +58,26 @@ def figure(
             f'figure: cannot write "{out}"; expected a name that ends in .png, .pdf or .svg.{nearest(suffix, FORMATS)}'
         )
     opened = store if isinstance(store, Store) else open_store(store)
-    data = kind.extract(opened, Options(x, y, value, start, where))
+    extracted = kind.extract(opened, Options(x, y, value, start, where))
     with house_style():
-        drawn = kind.draw(data)
+        drawn = kind.draw(extracted)
         if out is not None and suffix is not None:
+            if data:
+                _save_data(stacked(kind.tables(extracted)), Path(out))
             _save(drawn, Path(out), suffix)
         else:
             drawn.draw_without_rendering()  # ticks are made at the first drawing, in the style of that moment
     return drawn
+
+
+def _save_data(table: pd.DataFrame, out: Path) -> None:
+    """The numbers before the picture: who sees the picture has them."""
+    try:
+        files = Files(out.parent)
+        files.publish(f"{out.stem}.csv", table.to_csv(index=False).encode())
+        files.publish_table(f"{out.stem}.parquet", pa.Table.from_pandas(table, preserve_index=False))
+    except StoreError as error:
+        raise AnalysisError(f"figure: {error}") from error
 
 
 def _save(drawn: Figure, out: Path, suffix: str) -> None:

@@ -122,7 +122,7 @@ def one_setting_each(table: pd.DataFrame, store: Store, along: tuple[str, ...]) 
         if others:
             raise AnalysisError(
                 f"{store.files.name}: {', '.join(others)} also vary within {architecture}; expected one combination for each "
-                f"architecture. {_hint(table, _telling(group, others)[0], or_missing=True)}"
+                f"architecture. {_hint(table, telling(group, others)[0], or_missing=True)}"
             )
 
 
@@ -130,14 +130,14 @@ def variants(table: pd.DataFrame, settings: Iterable[str], along: tuple[str, ...
     """For each row its architecture, with the settings by which it differs from others of that architecture."""
     names: dict[Hashable, str] = {}
     for architecture, group in table.groupby("architecture"):
-        by = _telling(group, varying(group, list(settings), along))
+        by = telling(group, varying(group, list(settings), along))
         told = group[by].apply(_settings_in_words, axis=1) if by else pd.Series("", index=group.index)
         plain = str(architecture).replace("_", " ")
         names |= {row: f"{plain} ({words})" if words else plain for row, words in told.items()}
     return pd.Series(names, dtype=str).reindex(table.index)
 
 
-def _telling(group: pd.DataFrame, names: list[str]) -> list[str]:
+def telling(group: pd.DataFrame, names: list[str]) -> list[str]:
     """These settings without those that matter in some rows only, as far as the others tell the rows apart without them."""
     kept = list(names)
     count = len(group[kept].drop_duplicates())

@@ -11,13 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy import stats
 
-from explorer.analysis import replicates
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, from_start, levels, same_data, variants
+from explorer.figures.series import seed_means
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES
 from explorer.store import Store
 
@@ -76,9 +75,8 @@ def _kinds(table: pd.DataFrame) -> pd.Series:
 
 def _losses(group: pd.DataFrame) -> pd.DataFrame:
     """Columns name, mean, se, n, half, kind."""
-    losses = replicates(group, "loss", ["name"])
-    half = stats.t.ppf(0.975, np.maximum(losses["n"] - 1, 1)) * losses["se"]
-    return losses.assign(half=half, kind=losses["name"].map(group.groupby("name")["kind"].first()))
+    losses = seed_means(group, "loss", ["name"])
+    return losses.assign(kind=losses["name"].map(group.groupby("name")["kind"].first()))
 
 
 def _pca(group: pd.DataFrame) -> float:

@@ -1,6 +1,6 @@
 """Closed forms beside which results are drawn. A leaf: NumPy and SciPy only."""
 
-from explorer.theory.anisotropic import anisotropic_loss
+from explorer.theory.anisotropic import anisotropic_allocation, anisotropic_loss
 from explorer.theory.catalogue import CATALOGUE, Prediction, tabulate
 from explorer.theory.denoiser import denoiser_loss
 from explorer.theory.gaussian import activation_factor, gaussian_loss
@@ -23,6 +23,7 @@ __all__ = [
     "Prediction",
     "StateEvolution",
     "activation_factor",
+    "anisotropic_allocation",
     "anisotropic_loss",
     "critical_sparsity",
     "denoiser_loss",

@@ -36,6 +36,28 @@ def anisotropic_loss(
     return over(loss, rate)
 
 
+def anisotropic_allocation(
+    eigenvalues: ArrayLike, rate: float, activation: Activation = "sign", shares: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """How the best encoder of `anisotropic_loss` spends its rows: s of each eigenvalue, as they are given; Σ w_i s_i = r.
+
+    s is the spectrum of B̃ᵀB̃, B̃ = BΛ^(1/2) with its rows made of unit norm: 0 for a direction that the code does not see, r for all
+    where the eigenvalues are equal. An eigenvalue at which the share min(r, 1) ends has the s of its coordinates that are used times
+    the share of them. Raises ValueError for a negative rate or eigenvalue. Derived for this project (see `anisotropic_loss`).
+    """
+    given = np.asarray(eigenvalues, dtype=float).ravel()
+    values, weights = spectrum(eigenvalues, shares)
+    check_rate(rate)
+    excess = activation_factor(activation) - 1
+    below = np.concatenate([[0.0], np.cumsum(weights)[:-1]])
+    used = np.clip(min(rate, 1.0) - below, 0, weights)
+    part = np.divide(used, weights, out=np.zeros_like(used), where=weights > 0)
+    filled = _filled(values, used, rate, excess) if excess > 1e-12 else np.full_like(values, max(rate, 1.0))
+    allocated = np.empty_like(given)
+    allocated[np.argsort(-given, kind="stable")] = part * filled
+    return allocated
+
+
 def _filled(values: Array, used: Array, rate: float, excess: float) -> Array:
     """s_i = (√(λ_i c) h − c)₊ with h = 1/√ν such that Σ used_i s_i = r."""
     roots = np.sqrt(values * excess)

@@ -34,9 +34,10 @@ def cells(
 def outcome(cell):
     """Random starts switch at 0.5, identity starts never leave the identity; the branches' losses meet at 2/pi."""
     settings = cell.settings
-    rotation = settings["init"] == "random" and settings["sparsity"] < SWITCH
-    noise = 0.001 * np.cos(17 * settings["seed"] + 5 * settings["sparsity"])
-    level = settings["rate"] * (CROSSING if rotation else settings["sparsity"])
+    sparsity = settings.get("sparsity", 1.0)
+    rotation = settings["init"] == "random" and sparsity < SWITCH
+    noise = 0.001 * np.cos(17 * settings["seed"] + 5 * sparsity)
+    level = settings["rate"] * (CROSSING if rotation else sparsity)
     return {"localization": (HAAR if rotation else 0.98) + noise, "tying": 1.0, "loss": 1 - level + noise}
 
 
@@ -51,6 +52,18 @@ def encoder(cell):
 def zoo(rate=(0.5, 1.0), architecture=("two_layer", "denoiser", "linear"), seed=(0, 1, 2), **more):
     """Several architectures on one data set."""
     return cells(0.5, rate, "gaussian", "random", seed, architecture=architecture, **more)
+
+
+def spectra(rate=(0.5, 1.0), seed=(0, 1, 2), **more):
+    """Gaussian data of a power law, whose axes are the coordinates."""
+    fixed = {
+        "source": "gaussian",
+        "spectrum": "power_law",
+        "rotated": False,
+        "architecture": "two_layer",
+        "dimension": DIMENSION,
+    }
+    return [Cell.of(**{**fixed, "rate": r, "seed": s, **more}) for r in rate for s in seed]
 
 
 SEARCH = """
@@ -73,7 +86,7 @@ def searching(rate=(0.5, 1.0), **more):
 
 
 # The cells that a figure is tested on, where it does not take those of `cells`; and the study that asked for them.
-FITTING = {"zoo": zoo, "hyperparameters": searching}
+FITTING = {"zoo": zoo, "hyperparameters": searching, "allocation": spectra}
 STUDIES = {"hyperparameters": SEARCH}
 
 

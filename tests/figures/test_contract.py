@@ -1,6 +1,8 @@
 """What every figure must do; a new file in explorer/figures is tested here without a line being added."""
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -38,11 +40,23 @@ def test_drawing_reads_nothing_but_what_was_extracted(name, store):
 
 @pytest.mark.parametrize("form", list(FIRST_BYTES))
 def test_file_is_written_whole_and_alone(name, store, tmp_path, form):
-    figure(store, name, tmp_path / f"figure.{form}")
+    figure(store, name, tmp_path / f"figure.{form}", data=False)
     assert [p.name for p in tmp_path.iterdir()] == [f"figure.{form}"]
     content = (tmp_path / f"figure.{form}").read_bytes()
     assert content.startswith(FIRST_BYTES[form])
     assert len(content) > 5000
+
+
+def test_numbers_it_shows_stand_beside_it(name, store, tmp_path):
+    figure(store, name, tmp_path / "figure.pdf")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["figure.csv", "figure.parquet", "figure.pdf"]
+    written, read = pd.read_parquet(tmp_path / "figure.parquet"), pd.read_csv(tmp_path / "figure.csv")
+    assert list(read.columns) == list(written.columns)
+    assert len(read) == len(written) > 1
+    assert written.columns[0] == "part"
+    assert written.drop(columns="part").notna().any(axis=1).all()
+    numbers = written.select_dtypes("number")
+    assert np.isfinite(numbers.to_numpy(dtype=float)).any()
 
 
 @pytest.mark.parametrize("form", list(FIRST_BYTES))

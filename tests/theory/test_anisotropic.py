@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from explorer.theory import anisotropic_loss, gaussian_loss, reverse_waterfilling
+from explorer.theory import anisotropic_allocation, anisotropic_loss, gaussian_loss, reverse_waterfilling
 from explorer.theory.gaussian import ODD_ACTIVATIONS
 
 
@@ -47,3 +47,19 @@ def test_arguments_outside_the_domain_are_refused():
         anisotropic_loss([1], -1)
     with pytest.raises(ValueError, match="shares"):
         anisotropic_loss([1, 2], 1, shares=[1])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1.0, 1.7])
+def test_allocation_is_what_the_loss_is_made_of(rate):
+    values, shares, excess = np.array([0.5, 9, 1]), np.array([0.5, 0.2, 0.3]), np.pi / 2 - 1
+    s = anisotropic_allocation(values, rate, shares=shares)
+    assert shares @ s == pytest.approx(rate)
+    assert s[1] > s[2] > s[0] or s[0] == 0
+    if rate >= 1:
+        kept = s / (s + excess)
+        assert shares @ (values * (1 - kept)) == pytest.approx(float(anisotropic_loss(values, rate, shares=shares)))
+
+
+def test_allocation_of_equal_eigenvalues_is_even():
+    np.testing.assert_allclose(anisotropic_allocation([2, 2, 2, 2], 1.5), 1.5)
+    np.testing.assert_allclose(anisotropic_allocation([4, 1], 0.5), [1, 0], atol=1e-9)

@@ -1,0 +1,192 @@
+"""Any column along any axis: a line for each combination of the other settings, with the theory that is known for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from explorer.analysis.table import varying
+from explorer.axes import label, symbol
+from explorer.errors import AnalysisError
+from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.grid import fine, scale
+from explorer.figures.selection import cells, from_start, levels, telling
+from explorer.figures.series import LOOKS, banded, seed_means
+from explorer.figures.style import COLUMN_INCHES, GREY, PAGE_INCHES
+from explorer.store import Store
+from explorer.theory import gaussian_loss, predicted_limits
+
+FINE = 120
+# Where losses fall by this factor or more they are drawn on a logarithmic scale.
+DECADES = 30
+# Limits that are drawn beside losses, in this order: what an architecture itself reaches, then what it is compared with.
+LIMITS = {
+    "loss": "theory, $d\\to\\infty$",
+    "linear": "rotation, Gaussian limit",
+    "identity": "exact identity",
+    "pca": "PCA",
+}
+DASHES = {"loss": (0, (5, 2)), "linear": (0, (5, 2)), "identity": (0, (1, 1.2)), "pca": (0, (5, 1.5, 1, 1.5))}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One value of y: seed means by (line, x), and theory as rows of line, limit, x, value; a line of "" holds for all."""
+
+    title: str
+    means: pd.DataFrame
+    theory: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Lines:
+    panels: list[Panel]
+    names: list[str]
+    options: Options
+    seeds: int
+
+
+def extract(store: Store, options: Options) -> Lines:
+    """Seed means of the value along x, from one start; a panel for each value of y where y varies, a line for each of the rest."""
+    x, y, value = options.x, options.y, options.value
+    if value in (x, y):
+        raise AnalysisError(f'figure: "{value}" is both an axis and the value; expected it in one place.')
+    table = cells(store, options, (x, value, "seed", "init"), (x, value))
+    table = from_start(table.dropna(subset=[x, value]), store, options)
+    split = y != x and y in table and table[y].nunique() > 1
+    others = telling(table, varying(table, store.settings, (x, y) if split else (x,)))
+    named = table.assign(line=[_name(others, row) for row in table[others].itertuples(index=False)])
+    order = table[others].assign(line=named["line"]).drop_duplicates("line")
+    names = list(order.sort_values(others)["line"]) if others else [""]
+    if len(names) > len(LOOKS):
+        raise AnalysisError(
+            f"{store.files.name}: {', '.join(others)} vary beside {x}, in {len(names)} combinations; expected at most {len(LOOKS)}. "
+            "Choose with --where, or give one of them a panel each with --y."
+        )
+    groups = [(_title(y, v), named[named[y] == v]) for v in levels(named, y, store)] if split else [("", named)]
+    panels = [Panel(title, seed_means(g, value, ["line", x]), _theory(g, store, options, names)) for title, g in groups]
+    return Lines(panels, names, options, int(table["seed"].nunique()))
+
+
+def _name(others: list[str], row: tuple[Any, ...]) -> str:
+    return ", ".join(_title(name, value) for name, value in zip(others, row, strict=True) if value == value)
+
+
+def _title(name: str, value: Any) -> str:
+    """A setting and its value as a legend has them."""
+    if isinstance(value, bool | np.bool_):
+        return f"{name}" if value else f"not {name}"
+    if isinstance(value, int | float | np.number):
+        shown = "\\infty" if math.isinf(value) else f"{value:g}"
+        return f"{symbol(name).replace('_', ' ')} = ${shown}$"
+    return str(value).replace("_", " ")
+
+
+def _theory(group: pd.DataFrame, store: Store, options: Options, names: list[str]) -> pd.DataFrame:
+    """The limits of each line's settings along x; none for other columns than the loss."""
+    columns = ["line", "limit", options.x, "value"]
+    if options.value != "loss":
+        return pd.DataFrame(columns=columns)
+    grid = fine(np.sort(group[options.x].unique()).astype(float), FINE)
+    found: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for name in names:
+        rows = group.loc[group["line"] == name, store.settings].to_dict("records")
+        for limit, values in (_limits(rows[0], options.x, grid) if rows else {}).items():
+            found[limit, name] = values
+    rows = []
+    for limit in LIMITS:
+        of = {name: values for (kind, name), values in found.items() if kind == limit}
+        same = len(of) > 0 and all(
+            np.allclose(v, next(iter(of.values())), atol=1e-9, equal_nan=True) for v in of.values()
+        )
+        for name, values in ({"": next(iter(of.values()))} if same else of).items():
+            rows.append(pd.DataFrame({"line": name, "limit": limit, options.x: grid, "value": values}))
+    return pd.concat(rows, ignore_index=True).dropna() if rows else pd.DataFrame(columns=columns)
+
+
+def _limits(settings: Mapping[Any, Any], x: str, grid: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """The limits of one line: its own, or where that is not known those of the phases it may be in."""
+    changed = {"code_dimension"} if x in ("rate", "dimension") else set()
+    known = {k: v for k, v in settings.items() if k not in changed}
+    points = [_predicted({**known, x: point}) for point in grid]
+    there = [name for name in LIMITS if any(name in point for point in points)]
+    wanted = ["loss"] if "loss" in there else [name for name in there if settings.get("architecture") != "linear"]
+    return {name: np.array([point.get(name, math.nan) for point in points]) for name in wanted}
+
+
+def _predicted(settings: Mapping[Any, Any]) -> dict[str, float]:
+    """The limits at one point: the identity where it is below the rotation, and for images the loss on Gaussian data, to compare."""
+    limits = predicted_limits(settings, tuple(LIMITS))
+    if limits.get("identity", -1.0) > limits.get("linear", math.inf):
+        del limits["identity"]
+    one_bit = settings.get("architecture") == "two_layer" and settings.get("activation") == "sign"
+    if settings.get("source") == "images" and one_bit and settings.get("rate") == settings.get("rate"):
+        limits["universal"] = float(gaussian_loss(float(settings["rate"])))
+    return limits
+
+
+def draw(data: Lines) -> Figure:
+    """Small multiples on one scale; the legend stands below."""
+    count = len(data.panels)
+    columns = 2 if count == 4 else min(count, 3)
+    rows = math.ceil(count / columns)
+    width = COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES
+    drawn = Figure(figsize=(width, (2.6 if count == 1 else 2.1) * rows + 0.5), layout="constrained")
+    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    used = list(axes.flat)[:count]
+    for ax, panel in zip(used, data.panels, strict=True):
+        _panel(ax, panel, data)
+    for ax in list(axes.flat)[count:]:
+        ax.set_axis_off()
+    means = pd.concat([panel.means["mean"] for panel in data.panels])
+    if (
+        data.options.value in ("loss", "orthogonality", "frame_defect")
+        and means.min() > 0
+        and means.max() > DECADES * means.min()
+    ):
+        used[0].set_yscale("log")
+    elif data.options.value == "loss" and means.min() > 0:
+        used[0].set_ylim(bottom=0)
+    for i, ax in enumerate(used):
+        if i + columns >= count:
+            ax.set_xlabel(label(data.options.x))
+            ax.tick_params(labelbottom=True)
+        if i % columns == 0:
+            ax.set_ylabel(label(data.options.value))
+    entries: dict[str, Any] = {}
+    for ax in used:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(text, handle)
+    if entries:
+        across = 2 if count == 1 else 4
+        drawn.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(across, len(entries)))
+    return drawn
+
+
+def _panel(ax: Axes, panel: Panel, data: Lines) -> None:
+    x = data.options.x
+    look = dict(zip(data.names, LOOKS, strict=False))
+    for (name, limit), rows in panel.theory.groupby(["line", "limit"], sort=False):
+        colour = look[str(name)][0] if name else (GREY if limit in ("identity", "pca") else "black")
+        ax.plot(rows[x], rows["value"], color=colour, linestyle=DASHES[str(limit)], linewidth=1.0, zorder=2,
+                label=LIMITS[str(limit)] if not name else "_nolegend_")  # fmt: skip
+    for name in data.names:
+        rows = panel.means[panel.means["line"] == name]
+        if len(rows):
+            seeds = f"mean of {data.seeds} seeds, 95 %" if data.seeds > 1 else "one seed"
+            banded(ax, rows, x, look[name], name or f"measured ({seeds})", joined=panel.theory.empty)
+    if not panel.theory["line"].eq("").all() and len(panel.theory):
+        ax.plot([], [], color=GREY, linestyle=DASHES["loss"], linewidth=1.0, label="theory of each, $d\\to\\infty$")
+    ax.set_title(panel.title)
+    ax.set_xscale(scale(np.sort(panel.means[x].unique())))
+
+
+figures.register("lines")(FigureKind(extract, draw))

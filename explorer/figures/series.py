@@ -1,0 +1,37 @@
+"""What figures of lines share: seed means with their 95 % interval, drawn as marks on a band, and colours in a fixed order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy import stats
+
+from explorer.analysis import replicates
+from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
+
+# Colour, mark: each tells lines apart without the other.
+LOOKS = ((BLUE, "o"), (ORANGE, "^"), (GREEN, "s"), (PURPLE, "D"), (SKY, "v"), (RED, "P"), (GREY, "X"), ("black", "*"))
+MARK: dict[str, Any] = {"markersize": 3.6, "markerfacecolor": "none", "markeredgewidth": 0.9}
+
+
+def seed_means(table: pd.DataFrame, value: str, by: list[str]) -> pd.DataFrame:
+    """The columns `by`, mean, se, n and half: half the width of the 95 % interval (Student's t over seeds), missing for one seed.
+
+    Points without a finite value are left out.
+    """
+    found = replicates(table, value, by)
+    found = found[found["n"] > 0].reset_index(drop=True)
+    return found.assign(half=stats.t.ppf(0.975, np.maximum(found["n"] - 1, 1)) * found["se"])
+
+
+def banded(ax: Axes, rows: pd.DataFrame, x: str, look: tuple[str, str], name: str, joined: bool = True) -> None:
+    """One line of seed means: marks, a band of half-width `half`, and a thin line through them where they are `joined`."""
+    colour, marker = look
+    rows = rows.sort_values(x)
+    across, mean = rows[x].to_numpy(dtype=float), rows["mean"].to_numpy(dtype=float)
+    half = rows["half"].fillna(0.0).to_numpy(dtype=float)
+    ax.fill_between(across, mean - half, mean + half, color=colour, alpha=0.22, linewidth=0, zorder=3)
+    ax.plot(across, mean, color=colour, marker=marker, linewidth=0.8 if joined else 0.0, label=name, zorder=4, **MARK)
