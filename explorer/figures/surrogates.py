@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from explorer.analysis.table import constant, varying
-from explorer.axes import label
+from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.grid import fine, scale
@@ -50,20 +50,25 @@ class Surrogates:
     starts: list[str]
     options: Options
     seeds: int
+    title: str
 
 
 def extract(store: Store, options: Options) -> Surrogates:
-    """By surrogate and start, along x: loss and `options.value`; with the losses of rotation, mixed, tie-broken and exact identity."""
+    """By surrogate and start, along x: loss and `options.value`, beside the losses of the four phases.
+
+    Of several values of y it is the largest that is not above 1.
+    """
     x, value = options.x, options.value
     table = cells(store, options, (x, "surrogate", value, "loss", "seed", "init"), (x, value, "loss")).dropna(
         subset=[x]
     )
+    table, title = _one_level(table, options.y)
     others = varying(table, store.settings, (x, "surrogate"))
     others = [name for name in others if table.dropna(subset=[name]).groupby("surrogate")[name].nunique().max() > 1]
     if others:
         raise AnalysisError(
             f"{store.files.name}: {', '.join(others)} also vary; expected one combination. Choose with --where, "
-            f'e.g. --where "{others[0]} = {table[others[0]].dropna().iloc[0]!r}".'
+            f'e.g. --where "{others[0]} = {table[others[0]].dropna().tolist()[0]!r}".'
         )
     panels = [
         Panel(
@@ -78,8 +83,17 @@ def extract(store: Store, options: Options) -> Surrogates:
     phases = pd.DataFrame(
         [{x: p, **{n: v for n, v in of.items() if n in PHASES}} for p, of in zip(grid, limits, strict=True)]
     )
-    starts = sorted(map(str, table["init"].unique()), key=lambda start: (start not in STARTS, start))
-    return Surrogates(panels, phases, starts, options, int(table["seed"].nunique()))
+    starts = sorted(map(str, table["init"].unique()), key=lambda start: ([*STARTS, start].index(start), start))
+    return Surrogates(panels, phases, starts, options, int(table["seed"].nunique()), title)
+
+
+def _one_level(table: pd.DataFrame, y: str) -> tuple[pd.DataFrame, str]:
+    """The cells at one value of y, the largest not above 1 where there is one, and its name."""
+    if y not in table or not pd.api.types.is_numeric_dtype(table[y]) or table[y].isna().all():
+        return table, ""
+    values = np.sort(table[y].dropna().unique())
+    level = float(values[values <= 1][-1]) if (values <= 1).any() else float(values[0])
+    return table[table[y] == level], f"{symbol(y)} = {level:g}"
 
 
 def draw(data: Surrogates) -> Figure:
@@ -102,7 +116,7 @@ def draw(data: Surrogates) -> Figure:
                 )
         _means(above, panel.losses, data)
         _means(below, panel.orders, data)
-        above.set_title(panel.title)
+        above.set_title(", ".join(part for part in (panel.title, data.title) if part))
         below.set_xlabel(label(x))
         below.set_xscale(scale(np.sort(panel.losses[x].unique())))
     axes[0, 0].set_ylabel(label("loss"))

@@ -98,6 +98,7 @@ def make(
     outcome=outcome,
     observables=("localization", "tying"),
     study="",
+    encoder=encoder,
 ):
     """A store with one part that holds these cells, perhaps with the study of them; its grid are the cells at their defaults."""
     good = status not in ("failed", "diverged")

@@ -1,0 +1,98 @@
+"""Which lines stand in which panel, and which theory beside them."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from explorer.errors import AnalysisError
+from explorer.figures.base import Options
+from explorer.figures.lines import draw, extract
+from explorer.theory import gaussian_loss, identity_loss
+from tests.figures.stores import SPARSITIES, cells, make, spectra
+
+
+def shown(place, members, **options):
+    return extract(make(place, members), Options(**{"value": "loss", **options}))
+
+
+def test_there_is_a_panel_for_each_y_and_a_line_for_each_other_setting(tmp_path):
+    data = shown(tmp_path, cells(rate=(0.5, 1.0), base=("rademacher", "uniform")))
+    assert [panel.title for panel in data.panels] == ["$r$ = $0.5$", "$r$ = $1$"]
+    assert data.names == ["rademacher", "uniform"]
+
+
+def test_names_are_panels_too(tmp_path):
+    data = shown(tmp_path, cells(rate=1.0, base=("uniform", "laplace"), tied=(True, False)), y="base")
+    assert [panel.title for panel in data.panels] == ["laplace", "uniform"]
+    assert data.names == ["not tied", "tied"]
+
+
+def test_means_and_bands_are_students_over_seeds_from_one_start(tmp_path):
+    rows = shown(tmp_path, cells(rate=1.0)).panels[0].means.set_index("sparsity")
+    values = [1 - 0.6366197723675814 + 0.001 * np.cos(17 * seed + 5 * 0.3) for seed in range(3)]
+    low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+    assert rows.loc[0.3, "mean"] == pytest.approx(np.mean(values))
+    assert rows.loc[0.3, "half"] == pytest.approx((high - low) / 2)
+    assert len(rows) == len(SPARSITIES)
+
+
+def test_one_seed_has_no_band(tmp_path):
+    assert shown(tmp_path, cells(rate=1.0, seed=0)).panels[0].means["half"].isna().all()
+
+
+def test_theory_that_all_lines_share_is_one_line_and_the_identity_stands_where_it_is_lower(tmp_path):
+    theory = shown(tmp_path, cells(rate=1.0, dimension=(8, 16))).panels[0].theory
+    assert set(theory["line"]) == {""}
+    rotation = theory[theory["limit"] == "linear"]
+    np.testing.assert_allclose(rotation["value"], float(gaussian_loss(1.0)))
+    identity = theory[theory["limit"] == "identity"]
+    assert identity["sparsity"].min() > 2 / math.pi
+    np.testing.assert_allclose(identity["value"], identity_loss(1.0, identity["sparsity"], "rademacher"))
+
+
+def test_theory_of_each_line_is_its_own(tmp_path):
+    theory = shown(tmp_path, cells(rate=(0.5, 1.0)), y="dimension").panels[0].theory
+    rotation = theory[theory["limit"] == "linear"].groupby("line")["value"].first()
+    assert rotation.to_dict() == {"$r$ = $0.5$": float(gaussian_loss(0.5)), "$r$ = $1$": float(gaussian_loss(1.0))}
+
+
+def test_along_the_rate_the_theory_is_of_each_rate_and_not_of_the_first(tmp_path):
+    theory = shown(tmp_path, spectra(rate=(0.25, 0.5, 1.0)), x="rate", y="dimension").panels[0].theory
+    assert (np.diff(theory.loc[theory["limit"] == "linear", "value"]) < 0).all()
+
+
+def test_other_columns_than_the_loss_have_no_theory(tmp_path):
+    data = shown(tmp_path, cells(rate=(0.5, 1.0)), value="localization")
+    assert all(panel.theory.empty for panel in data.panels)
+    assert draw(data).axes[0].get_ylabel().startswith("localization")
+
+
+def test_marks_are_joined_only_where_no_theory_says_what_lies_between(tmp_path):
+    members = cells(rate=1.0)
+    with_theory = draw(shown(tmp_path / "a", members)).axes[0]
+    without = draw(shown(tmp_path / "b", members, value="tying")).axes[0]
+    widths = [
+        next(line.get_linewidth() for line in ax.lines if line.get_marker() == "o") for ax in (with_theory, without)
+    ]
+    assert widths[0] == 0
+    assert widths[1] > 0
+
+
+def test_losses_over_decades_are_logarithmic(tmp_path):
+    def falling(cell):
+        return {"localization": 0.5, "tying": 1.0, "loss": 10 ** (-4 * cell.settings["sparsity"])}
+
+    data = extract(make(tmp_path, cells(rate=1.0), outcome=falling), Options(value="loss"))
+    assert draw(data).axes[0].get_yscale() == "log"
+
+
+def test_more_lines_than_can_be_told_apart_are_refused(tmp_path):
+    with pytest.raises(AnalysisError, match="in 12 combinations; expected at most 8"):
+        shown(tmp_path, cells(rate=1.0, sparsity=(0.3, 0.5), dimension=tuple(range(8, 20))))
+
+
+def test_a_value_that_is_an_axis_is_refused(tmp_path):
+    with pytest.raises(AnalysisError, match="is both an axis and the value"):
+        shown(tmp_path, cells(rate=1.0), value="sparsity")
