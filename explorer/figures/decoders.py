@@ -21,9 +21,9 @@ from scipy import stats
 from scipy.interpolate import PchipInterpolator
 
 from explorer.analysis import replicates
+from explorer.analysis.grid import fine, scale
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, from_start, levels, one_setting_each
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY
 from explorer.store import Store

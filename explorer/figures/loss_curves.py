@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from explorer.analysis import fit_boundary, replicates
+from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, combination, levels
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store
