@@ -6,7 +6,19 @@ Exit codes: 0 done, 2 bad input, 3 some cells failed or files were damaged, 130 
 from explorer.cli import running, stores, repair, boundary, compare, search, analysis, report, doctor  # isort: skip (the order in which help lists the commands)
 from explorer.cli.speech import app
 
-__all__ = ["analysis", "app", "boundary", "compare", "doctor", "main", "repair", "report", "running", "search", "stores"]
+__all__ = [
+    "analysis",
+    "app",
+    "boundary",
+    "compare",
+    "doctor",
+    "main",
+    "repair",
+    "report",
+    "running",
+    "search",
+    "stores",
+]
 
 
 def main() -> None:

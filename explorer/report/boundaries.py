@@ -57,13 +57,17 @@ def read_boundaries(cells: Cells, along: str | None = None) -> Boundaries:
     """Boundaries along an axis by both estimators, for each combination of the settings that may be chosen, but for starts."""
     name = axis_along(cells, along)
     if name is None:
-        return Boundaries(None, note="No setting that is a number varies, so there is no axis for a boundary to lie on.")
+        return Boundaries(
+            None, note="No setting that is a number varies, so there is no axis for a boundary to lie on."
+        )
     by = [s for s in cells.axes() if s.name not in (name, "init")]
     groups = group([s.codes for s in by]) if by else np.zeros(len(cells.keys), dtype=np.int64)
     theory = _theory(cells, name, by, groups)
     names = tuple(s.name for s in by)
     if ORDER not in cells.values:
-        return Boundaries(name, names, [], theory, f"No cell has {ORDER}, the order parameter that tells the phases apart.")
+        return Boundaries(
+            name, names, [], theory, f"No cell has {ORDER}, the order parameter that tells the phases apart."
+        )
     if len(next(s for s in cells.settings if s.name == name).levels) < FEWEST_LEVELS:
         return Boundaries(name, names, [], theory, f"{name} has fewer than {FEWEST_LEVELS} values.")
     count = int(groups.max(initial=-1)) + 1

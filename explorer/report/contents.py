@@ -47,7 +47,8 @@ def contents(store: Store, view: View, cells: Cells | None = None) -> dict[str, 
         "statuses": list(STATUSES),
         "status": packed(cells.status),
         "values": [
-            {**_names(name), **packed(column), "colours": colours(name, column)} for name, column in cells.values.items()
+            {**_names(name), **packed(column), "colours": colours(name, column)}
+            for name, column in cells.values.items()
         ],
         "opening": _opening(cells, view),
         "boundaries": _boundaries(read_boundaries(cells, view.along)),

@@ -42,7 +42,9 @@ def details(store: Store, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     if not named:
         return {}
     made = [name for name in MADE if name in store.schema.names]
-    rows = store.sql(f"SELECT {', '.join(('cell_key', 'error', *made))} FROM cells WHERE cell_key IN ({named})").to_pylist()
+    rows = store.sql(
+        f"SELECT {', '.join(('cell_key', 'error', *made))} FROM cells WHERE cell_key IN ({named})"
+    ).to_pylist()
     found = {row["cell_key"]: _made(row, made) for row in rows}
     curves = store.sql(
         f"SELECT cell_key, step, loss FROM curves WHERE cell_key IN ({named}) ORDER BY cell_key, step"
@@ -51,10 +53,12 @@ def details(store: Store, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         if key in found:
             found[str(key)]["curve"] = _curve(curve)
     matrices = store.sql(
-        f'SELECT cell_key, rows, columns, "values" FROM minimizers WHERE name = \'{ENCODER}\' AND cell_key IN ({named})'
+        f"SELECT cell_key, rows, columns, \"values\" FROM minimizers WHERE name = '{ENCODER}' AND cell_key IN ({named})"
     )
     flat = matrices.column("values")
-    for number, (key, height, width) in enumerate(zip(*(matrices.column(i).to_pylist() for i in range(3)), strict=True)):
+    for number, (key, height, width) in enumerate(
+        zip(*(matrices.column(i).to_pylist() for i in range(3)), strict=True)
+    ):
         values = np.asarray(flat[number].values.to_numpy(zero_copy_only=False), dtype=np.float32)
         if key in found and height * width == len(values) > 0:
             found[key]["encoder"] = _encoder(values.reshape(height, width))
@@ -74,7 +78,9 @@ def _made(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
 def _curve(curve: pd.DataFrame) -> dict[str, list[Any]]:
     """Steps and losses, at most a hundred, the first and the last among them; None for a loss that is not finite."""
     chosen = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), MOST_CURVE_POINTS)).round().astype(int))
-    losses = [float(f"{loss:.4g}") if np.isfinite(loss) else None for loss in curve["loss"].to_numpy(dtype=float)[chosen]]
+    losses = [
+        float(f"{loss:.4g}") if np.isfinite(loss) else None for loss in curve["loss"].to_numpy(dtype=float)[chosen]
+    ]
     return {"step": curve["step"].to_numpy()[chosen].tolist(), "loss": losses}
 
 
@@ -138,7 +144,7 @@ def _in_order(cells: Cells) -> list[str]:
     points = group(told) if told else np.zeros(len(cells.keys), dtype=np.int64)
     order = np.lexsort((np.arange(len(points)), ~cells.usable(), points))
     begins = np.flatnonzero(np.diff(points[order], prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(begins, np.diff([*begins, len(order)]))
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
     return [cells.keys[i] for i in order[np.argsort(rank, kind="stable")]]
 
 

@@ -15,7 +15,13 @@ from explorer.report.page import json_text, page
 from explorer.store import Store, open_store
 
 FEWEST_SECONDS = 2.0
-FOLDERS = (("cells", ".parquet"), ("curves", ".parquet"), ("minimizers", ".parquet"), ("failures", ".parquet"), ("studies", ""))
+FOLDERS = (
+    ("cells", ".parquet"),
+    ("curves", ".parquet"),
+    ("minimizers", ".parquet"),
+    ("failures", ".parquet"),
+    ("studies", ""),
+)
 
 
 class Live:
@@ -78,7 +84,11 @@ class Live:
 
 def _news(status: dict[str, Any]) -> str:
     """How far the store is, in a sentence."""
-    said = [f"{status['done']:,} of {status['planned']:,} planned cells" if status["planned"] else f"{status['cells']:,} cells"]
+    said = [
+        f"{status['done']:,} of {status['planned']:,} planned cells"
+        if status["planned"]
+        else f"{status['cells']:,} cells"
+    ]
     said.append("no run yet" if status["state"] == "never run" else f"the latest run is {status['state']}")
     if status["seconds_left"] is not None:
         said.append(f"about {max(1, round(status['seconds_left'] / 60))} min left")

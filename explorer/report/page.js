@@ -86,7 +86,7 @@
     spec.params[1].value = ys.texts;
     for (const [name, scale, setting] of [["x", xs, x], ["y", ys, y]]) {
       const channel = spec.encoding[name];
-      channel.scale = { ...channel.scale, type: scale.log ? "log" : "linear", domain: scale.domain };
+      channel.scale = scale.log ? { type: "log", nice: false, domain: scale.domain } : { ...channel.scale, domain: scale.domain };
       channel.axis = axisOf(name, scale, setting, channel.axis);
     }
     const cells = spec.layer[0].encoding;

@@ -26,10 +26,14 @@ def library() -> str:
     try:
         import vl_convert
     except ModuleNotFoundError:
-        raise AnalysisError(f"report: vl-convert-python, which holds Vega, is not installed; expected: {EXTRA}.") from None
+        raise AnalysisError(
+            f"report: vl-convert-python, which holds Vega, is not installed; expected: {EXTRA}."
+        ) from None
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     if "</script" in script.lower() or "<!--" in script:
-        raise AnalysisError("report: the plotting library cannot stand in a page; expected another version of vl-convert-python.")
+        raise AnalysisError(
+            "report: the plotting library cannot stand in a page; expected another version of vl-convert-python."
+        )
     return script
 
 

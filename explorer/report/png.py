@@ -31,7 +31,12 @@ def picture(matrix: NDArray[np.floating], limit: float = 1.0) -> bytes:
     lines = np.zeros((rows, columns + 1), dtype=np.uint8)  # each line begins with its filter, none
     lines[:, 1:] = np.nan_to_num(steps, nan=STEPS)
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"PLTE", palette().tobytes()), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
+    chunks = (
+        (b"IHDR", header),
+        (b"PLTE", palette().tobytes()),
+        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, *zip(*chunks, strict=True)))
 
 

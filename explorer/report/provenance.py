@@ -35,7 +35,9 @@ def study_titles(store: Store) -> list[str]:
 
 def facts(store: Store, cells: Cells, where: str | None) -> list[tuple[str, str]]:
     """What is said of the cells in view, as names and values."""
-    counts = ", ".join(f"{int((cells.status == i).sum()):,} {s}" for i, s in enumerate(STATUSES) if (cells.status == i).any())
+    counts = ", ".join(
+        f"{int((cells.status == i).sum()):,} {s}" for i, s in enumerate(STATUSES) if (cells.status == i).any()
+    )
     said = [("store", store.files.name), ("cells", f"{len(cells.keys):,}" + (f" ({counts})" if counts else ""))]
     seeds = next((len(s.levels) for s in cells.settings if s.role == "seed"), 1)
     said.append(("seeds", str(seeds)))
@@ -46,7 +48,9 @@ def facts(store: Store, cells: Cells, where: str | None) -> list[tuple[str, str]
         said.append(("search", f"over {over}; of each grid point the best trial is shown"))
     condition = store.chosen(where)
     rows = f"FROM cells{f' WHERE {condition}' if condition else ''}"
-    times = store.sql(f"SELECT min(finished_at) AS first, max(finished_at) AS last, sum(seconds) AS seconds {rows}").to_pylist()[0]
+    times = store.sql(
+        f"SELECT min(finished_at) AS first, max(finished_at) AS last, sum(seconds) AS seconds {rows}"
+    ).to_pylist()[0]
     if times["first"] is not None:
         said.append(("trained", f"{times['first']:%Y-%m-%d %H:%M} to {times['last']:%Y-%m-%d %H:%M} UTC"))
     if times["seconds"]:

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from explorer.errors import AnalysisError, StoreError
 from explorer.report.live import Live
@@ -50,39 +50,39 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Server
     server_version, sys_version = "explorer", ""
     timeout = MOST_SECONDS_A_REQUEST
+
+    @property
+    def _serving(self) -> Server:
+        return cast(Server, self.server)
 
     def do_GET(self) -> None:
         if not self._known():
             return self._say(421, "This server answers by its own name alone; see explorer serve --allow-host.")
         path = self.path.partition("?")[0]
         if path == "/":
-            self.server.live.look()
-            return self._send(200, self.server.live.page(), "text/html; charset=utf-8")
+            self._serving.live.look()
+            return self._send(200, self._serving.live.page(), "text/html; charset=utf-8")
         if path == "/status.json":
-            return self._json(self.server.live.look())
+            return self._json(self._serving.live.look())
         if path == "/data.json":
-            return self._json(self.server.live.data())
+            return self._json(self._serving.live.data())
         if path.startswith("/cell/"):
             return self._cell(path.removeprefix("/cell/"))
         return self._say(404, "There is nothing here.")
 
     def _cell(self, key: str) -> None:
         try:
-            found = self.server.live.cell(key) if key.isalnum() and len(key) <= LONGEST_KEY else None
+            found = self._serving.live.cell(key) if key.isalnum() and len(key) <= LONGEST_KEY else None
         except StoreError as error:
             return self._say(503, str(error))
         return self._json(found) if found is not None else self._say(404, "There is no such cell.")
 
     def _known(self) -> bool:
         name = self.headers.get("Host", "").rpartition("@")[2].lower()
-        if name.startswith("["):
-            name = name[1:].partition("]")[0]
-        else:
-            name = name.partition(":")[0]
-        return name in self.server.names
+        name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+        return name in self._serving.names
 
     def _json(self, data: Any) -> None:
         self._send(200, json_text(data).encode("utf-8", "backslashreplace"), "application/json")

@@ -7,12 +7,13 @@ const tables = (() => {
     const { along, by, rows: found, note } = page.boundaries, most = 300;
     const levels = by.map((name) => slices.setting(page, name));
     $("title").textContent = page.title;
-    $("summary").textContent = page.facts.filter(([n]) => ["cells", "seeds", "trained"].includes(n)).map(([n, t]) => (n === "trained" ? `trained ${t}` : `${t} ${n}`).replace(/^(.*?) \((.*)\) cells$/, "$1 cells ($2)")).join("; ");
+    const said = (name, before = "") => page.facts.filter(([n]) => n === name).map(([, text]) => before + text);
+    $("summary").textContent = [...said("cells", "cells: "), ...said("seeds", "seeds: "), ...said("trained", "trained ")].join("; ");
     $("boundary-note").textContent = [note, found.length > most ? `The first ${most} of ${found.length} rows; explorer boundary gives all.` : ""].join(" ").trim() || (found.length ? "" : "No boundaries.");
     pieces.table("boundaries", along ? `Where the phase changes along ${slices.setting(page, along).label}; intervals are 95 %, from resampling seeds` : "", [
       ...levels.map((s, i) => ({ title: s.symbol, of: (r) => s.levels[r.at[i]] })),
       { title: "estimator", of: (r) => r.estimator },
-      ...["critical", "low", "high", "width", "theory"].map((n) => ({ title: n, number: true, of: (r) => pieces.number(r[n]) })),
+      ...["critical", "low", "high", "width", "theory"].map((n) => ({ title: n, number: true, of: (r) => (r[n] === null ? "—" : r[n].toPrecision(4)) })),
       { title: "seeds", number: true, of: (r) => String(r.seeds) }, { title: "note", text: true, of: (r) => r.note },
     ], found.slice(0, most));
     $("failure-note").textContent = page.failures.length ? "" : "No cell failed, and none diverged.";
