@@ -9,8 +9,7 @@ const pieces = (() => {
   }
 
   function select(id, text, options, chosen, changed, title = "") {
-    const label = made("label", text, { for: id }), box = made("select", undefined, { id });
-    if (title) label.title = title;
+    const field = made("div", undefined, { class: "field" }), box = made("select", undefined, { id });
     for (const [said, name] of options) {
       const option = made("option", said);
       option.value = name;
@@ -18,15 +17,15 @@ const pieces = (() => {
     }
     box.value = chosen;
     box.addEventListener("change", () => changed(box.value));
-    label.append(box);
-    return label;
+    field.append(made("label", text, { for: id, ...(title ? { title } : {}) }), box);
+    return field;
   }
 
   // New switches in the place of the old; where they offer the same, the old ones stay, also one that is open, and take the new values.
   function replace(parent, nodes) {
-    const offers = (all) => [...all].map((label) => [...label.querySelectorAll("option")].map((o) => [o.value, o.textContent]).concat(label.htmlFor));
+    const offers = (all) => [...all].map((field) => [field.textContent, ...[...field.querySelectorAll("option")].map((o) => o.value)]);
     if (JSON.stringify(offers(parent.children)) === JSON.stringify(offers(nodes))) {
-      nodes.forEach((label, i) => { parent.children[i].querySelector("select").value = label.querySelector("select").value; });
+      nodes.forEach((field, i) => { parent.children[i].querySelector("select").value = field.querySelector("select").value; });
       return;
     }
     const focused = parent.contains(document.activeElement) ? document.activeElement.id : null;

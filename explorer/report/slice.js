@@ -44,7 +44,7 @@ const slices = (() => {
       const v = column ? column[i] : NaN;
       if (Number.isFinite(v)) { point.sum += v; point.squares += v * v; point.n += 1; }
     }
-    const list = [...found.values()];
+    const list = [...found.values()].sort((a, b) => a.yi - b.yi || a.xi - b.xi);
     for (const p of list) {
       p.mean = p.n ? p.sum / p.n : null;
       const spread = p.n > 1 ? Math.max(p.squares - p.n * p.mean * p.mean, 0) / (p.n - 1) : 0;
