@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from explorer.analysis.encoders import sort_encoder
@@ -46,12 +46,9 @@ def details(store: Store, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         f"SELECT {', '.join(('cell_key', 'error', *made))} FROM cells WHERE cell_key IN ({named})"
     ).to_pylist()
     found = {row["cell_key"]: _made(row, made) for row in rows}
-    curves = store.sql(
-        f"SELECT cell_key, step, loss FROM curves WHERE cell_key IN ({named}) ORDER BY cell_key, step"
-    ).to_pandas()
-    for key, curve in curves.groupby("cell_key", sort=False):
+    for key, steps, losses in _curves(store, named):
         if key in found:
-            found[str(key)]["curve"] = _curve(curve)
+            found[key]["curve"] = _thinned(steps, losses)
     matrices = store.sql(
         f"SELECT cell_key, rows, columns, \"values\" FROM minimizers WHERE name = '{ENCODER}' AND cell_key IN ({named})"
     )
@@ -75,13 +72,23 @@ def _made(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return detail
 
 
-def _curve(curve: pd.DataFrame) -> dict[str, list[Any]]:
+def _curves(store: Store, named: str) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64]]]:
+    """The training curve of each of the cells that are named."""
+    rows = store.sql(f"SELECT cell_key, step, loss FROM curves WHERE cell_key IN ({named}) ORDER BY cell_key, step")
+    keys = rows.column("cell_key").combine_chunks().dictionary_encode()
+    codes = keys.indices.to_numpy()
+    steps, losses = (rows.column(name).to_numpy() for name in ("step", "loss"))
+    ends = np.flatnonzero(np.diff(codes, append=-1)) + 1
+    for begin, end in zip((0, *ends.tolist()), ends.tolist(), strict=False):
+        yield keys.dictionary[int(codes[begin])].as_py(), steps[begin:end], losses[begin:end]
+
+
+def _thinned(steps: NDArray[np.int64], losses: NDArray[np.float64]) -> dict[str, list[Any]]:
     """Steps and losses, at most a hundred, the first and the last among them; None for a loss that is not finite."""
-    chosen = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), MOST_CURVE_POINTS)).round().astype(int))
-    losses = [
-        float(f"{loss:.4g}") if np.isfinite(loss) else None for loss in curve["loss"].to_numpy(dtype=float)[chosen]
-    ]
-    return {"step": curve["step"].to_numpy()[chosen].tolist(), "loss": losses}
+    if len(steps) > MOST_CURVE_POINTS:
+        chosen = np.linspace(0, len(steps) - 1, MOST_CURVE_POINTS).round().astype(int)
+        steps, losses = steps[chosen], losses[chosen]
+    return {"step": steps.tolist(), "loss": [float(f"{v:.4g}") if math.isfinite(v) else None for v in losses.tolist()]}
 
 
 def _encoder(matrix: NDArray[np.float32]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ FOLDERS = (
 class Live:
     """What a server shows of a store; safe to ask from several threads.
 
-    `look` sees what is new in the store, where the last look is long enough ago, and else answers from memory. A store that
-    cannot be read for a while leaves what was there, and says so.
+    `look` sees what is new in the store, where the last look is long enough ago and nobody else is looking, and else answers from
+    memory. A store that cannot be read for a while leaves what was there, and says so.
     """
 
     def __init__(self, address: str, view: View) -> None:
@@ -39,34 +39,37 @@ class Live:
         self._next = 0.0
         self._store = open_store(address)
         self._asked = self._store.refresh()
-        self._data: dict[str, Any] = {}
-        self._news = self.mark = ""
+        self._seen: tuple[dict[str, Any], str, str] = ({}, "", "")
         self._see(self._store)
 
     def look(self) -> dict[str, str]:
         """What to say of the store now, and the mark of its data, which changes when they do."""
-        with self._looking:
-            if time.monotonic() >= self._next:
-                begin = time.monotonic()
-                try:
-                    self._see(self._store.refresh())
-                except StoreError as error:
-                    self._news = f"The store cannot be read now; this is what was there. {error}"
+        if time.monotonic() >= self._next and self._looking.acquire(blocking=False):
+            begin = time.monotonic()
+            try:
+                self._see(self._store.refresh())
+            except StoreError as error:
+                data, mark, _ = self._seen
+                self._seen = data, mark, f"The store cannot be read now; this is what was there. {error}"
+            finally:
                 self._next = time.monotonic() + max(FEWEST_SECONDS, 5 * (time.monotonic() - begin))
-            return {"mark": self.mark, "news": self._news}
+                self._looking.release()
+        _, mark, news = self._seen
+        return {"mark": mark, "news": news}
 
     def _see(self, store: Store) -> None:
         listing = [store.files.listing(folder, suffix) for folder, suffix in FOLDERS]
+        data, mark, _ = self._seen
         if listing != self._listing:
             data = contents(store, self.view)
             mark = hashlib.sha256(json_text(data).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-            self._data, self.mark, self._listing, self._store = data, mark, listing, store
-        self._news = _news(store.status())
+            self._listing, self._store = listing, store
+        self._seen = data, mark, _news(store.status())
 
     def data(self) -> dict[str, Any]:
         """The page's data as last seen."""
-        with self._looking:
-            return {**self._data, "live": True, "mark": self.mark, "news": self._news}
+        data, mark, news = self._seen
+        return {**data, "live": True, "mark": mark, "news": news}
 
     def page(self) -> bytes:
         """The page."""

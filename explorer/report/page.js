@@ -81,7 +81,6 @@
     if (points.length === 0) return;
     const spec = structuredClone(diagram);
     spec.height = Math.min(400, Math.max(110, ys.present.length * 85));
-    spec.datasets = { points: points.map(({ cells, sum, squares, ...p }) => p), found: marks.found, theory: marks.theory, chosen: chosenPoint() };
     spec.params[0].value = xs.texts;
     spec.params[1].value = ys.texts;
     for (const [name, scale, setting] of [["x", xs, x], ["y", ys, y]]) {
@@ -93,10 +92,19 @@
     if (value) cells.color.scale.domain = value.colours;
     else cells.color = { value: "#dddddd" };
     spec.config.font = SERIF;
+    const data = { points: points.map(({ cells, sum, squares, ...p }) => p), found: marks.found, theory: marks.theory, chosen: chosenPoint() };
+    const frame = JSON.stringify(spec);
+    if (shown?.frame === frame) {
+      for (const [name, rows] of Object.entries(data)) shown.view.data(name, rows);
+      await shown.view.runAsync();
+      document.documentElement.dataset.drawn = String(turn);
+      return;
+    }
+    spec.datasets = data;
     const result = await vegaEmbed("#diagram", spec, { actions: false, ast: true, defaultStyle: false, renderer: "canvas", tooltip: hovered });
     if (turn !== drawing) { result.finalize(); return; }
     shown?.finalize();
-    shown = result;
+    shown = { view: result.view, frame, finalize: () => result.finalize() };
     result.view.addEventListener("click", (event) => { const point = under(event); if (point) choose(point); });
     document.documentElement.dataset.drawn = String(turn);
   }

@@ -62,7 +62,6 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(421, "This server answers by its own name alone; see explorer serve --allow-host.")
         path = self.path.partition("?")[0]
         if path == "/":
-            self._serving.live.look()
             return self._send(200, self._serving.live.page(), "text/html; charset=utf-8")
         if path == "/status.json":
             return self._json(self._serving.live.look())

@@ -55,7 +55,9 @@ def visit(browser):
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url[:80]}"))
         page.on(
             "request",
-            lambda request: None if request.url.startswith((home, "data:")) else wrong.append(f"asked: {request.url[:80]}"),
+            lambda request: (
+                None if request.url.startswith((home, "data:")) else wrong.append(f"asked: {request.url[:80]}")
+            ),
         )
         page.goto(url)
         return page

@@ -16,7 +16,13 @@ from tests.report.stores import members, publish, rows
 
 REFERENCE = Path(__file__).parent / "reference.png"
 DRAWN = "html[data-drawn][data-opened]"
-HOSTILE = ("</script><script>window.pwned = 1</script>", "\"><img src=x onerror='window.pwned = 1'>", "__proto__", "a\u2028b", "{{data}}")
+HOSTILE = (
+    "</script><script>window.pwned = 1</script>",
+    "\"><img src=x onerror='window.pwned = 1'>",
+    "__proto__",
+    "a\u2028b",
+    "{{data}}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,9 @@ def at(page, across, up):
 
 def table(page, name):
     """A table of names and values as the page shows it."""
-    found = page.locator(f"{name} tr").evaluate_all("rows => rows.map(row => [...row.children].map(cell => cell.textContent))")
+    found = page.locator(f"{name} tr").evaluate_all(
+        "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+    )
     return dict(found)
 
 
@@ -104,7 +112,9 @@ def test_clicking_opens_the_cell_with_its_encoder_curve_and_command(page, store)
     assert page.inner_text("#replay") == f"explorer replay {store.files.name} {key}"
     settings = table(page, "#settings")
     assert (settings["start"], settings["seed"], settings["sparsity p"]) == ("random", "1", f"{p:g}")
-    assert float(table(page, "#numbers")["loss E ‖x−x̂‖²/d"]) == pytest.approx(chosen[chosen["seed"] == 1]["loss"].item(), rel=1e-5)
+    assert float(table(page, "#numbers")["loss E ‖x−x̂‖²/d"]) == pytest.approx(
+        chosen[chosen["seed"] == 1]["loss"].item(), rel=1e-5
+    )
 
 
 def test_switches_change_what_is_drawn(page, store):
@@ -153,7 +163,9 @@ def test_a_cell_is_chosen_by_keyboard_alone(page, store):
     frame = store.to_pandas()
     rate = float(page.input_value("#cell-y"))
     same = frame[(frame["sparsity"] == 0.8) & (frame["rate"] == rate) & (frame["init"] == "random")]
-    page.wait_for_function("keys => keys.includes(document.documentElement.dataset.opened)", arg=same["cell_key"].tolist())
+    page.wait_for_function(
+        "keys => keys.includes(document.documentElement.dataset.opened)", arg=same["cell_key"].tolist()
+    )
     assert page.evaluate("document.activeElement.id") == "cell-x"
 
 
@@ -239,7 +251,11 @@ def test_cells_without_a_finite_value_are_marked(visit, tmp_path):
     chosen = members(seed=0, init="random")
 
     def wild(cell):
-        return {**outcome(cell), "loss": float("inf"), "localization": float("nan") if cell.settings["rate"] == 1.0 else 0.5}
+        return {
+            **outcome(cell),
+            "loss": float("inf"),
+            "localization": float("nan") if cell.settings["rate"] == 1.0 else 0.5,
+        }
 
     write_report(publish(tmp_path / "store", chosen, rows(chosen, wild)), tmp_path / "report.html")
     page = visit(f"file://{tmp_path}/report.html")
@@ -256,7 +272,9 @@ def test_the_diagram_looks_as_it_did(visit, address, tmp_path):
     page.wait_for_timeout(100)
     taken = page.locator("#map").screenshot()
     small = image.open(io.BytesIO(taken)).convert("RGB")
-    small.resize((320, round(320 * small.height / small.width))).quantize(64).save(tmp_path / "reference.png", optimize=True)
+    small.resize((320, round(320 * small.height / small.width))).quantize(64).save(
+        tmp_path / "reference.png", optimize=True
+    )
     if os.environ.get("EXPLORER_KEEP_REFERENCE"):
         REFERENCE.write_bytes((tmp_path / "reference.png").read_bytes())
     size = (64, 56)
@@ -275,5 +293,7 @@ def test_the_command_writes_the_page(store, tmp_path):
     done = CliRunner().invoke(app, ["report", store.files.name, "--out", str(tmp_path / "report.html")])
     assert done.exit_code == 0
     assert (tmp_path / "report.html").read_bytes().startswith(b"<!DOCTYPE html>")
-    refused = CliRunner().invoke(app, ["report", store.files.name, "--x", "sparsty", "--out", str(tmp_path / "no.html")])
+    refused = CliRunner().invoke(
+        app, ["report", store.files.name, "--x", "sparsty", "--out", str(tmp_path / "no.html")]
+    )
     assert refused.exit_code == 2

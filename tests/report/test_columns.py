@@ -18,7 +18,13 @@ def roles(store):
 
 def test_settings_that_vary_have_a_switch_and_seeds_are_replicates(tmp_path):
     store = publish(tmp_path, members())
-    assert roles(store) == {"code_dimension": "told", "init": "axis", "rate": "axis", "seed": "seed", "sparsity": "axis"}
+    assert roles(store) == {
+        "code_dimension": "told",
+        "init": "axis",
+        "rate": "axis",
+        "seed": "seed",
+        "sparsity": "axis",
+    }
 
 
 def test_levels_and_codes_give_the_settings_back(tmp_path):

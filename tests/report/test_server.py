@@ -49,12 +49,16 @@ def ask(serving, path="/", method="GET", host=None):
     return answer.status, answer.headers, answer.read()
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "127.0.0.1:1", "[::1]:8765", "explorer.example", "explorer.example:80"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:9", "127.0.0.1:1", "[::1]:8765", "explorer.example", "explorer.example:80"]
+)
 def test_its_own_names_are_answered_on_any_port(serving, host):
     assert ask(serving, "/status.json", host=host)[0] == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", " ", "[::2]"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", " ", "[::2]"]
+)
 @pytest.mark.parametrize("path", ["/", "/status.json", "/data.json"])
 def test_other_names_are_refused(serving, host, path):
     status, _, text = ask(serving, path, host=host)
@@ -68,7 +72,9 @@ def test_nothing_but_get_is_answered(serving, method):
     assert (status, headers["Allow"], text) == (405, "GET", b"")
 
 
-@pytest.mark.parametrize("path", ["/../store.json", "/store.json", "/cell/", "/cell/..%2Fx", "/cell/'", "/cell/" + "a" * 500])
+@pytest.mark.parametrize(
+    "path", ["/../store.json", "/store.json", "/cell/", "/cell/..%2Fx", "/cell/'", "/cell/" + "a" * 500]
+)
 def test_what_is_not_there_is_not_found(serving, path):
     assert ask(serving, path)[0] == 404
 
