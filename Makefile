@@ -13,7 +13,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "explorer needs Python 3.11 or newer; make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,report,test,dev]'
 	touch $(STAMP)
 
 demo: $(STAMP)
@@ -49,7 +49,7 @@ lock: $(STAMP)
 
 # About two hours on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,report,test,bench]'
 	$(BIN)/python benchmarks/roofline.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/overhead.py
@@ -66,6 +66,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/time_to_boundary.py
 	$(BIN)/python benchmarks/refine_study.py
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/pages.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -338,6 +338,9 @@ GLOSSARY: dict[str, Term] = {
     "kl": Term("KL", "KL (nats per coordinate)", "divergence of posterior from prior, nats per input coordinate"),
 }
 
+# Columns whose whole range is shown in colour, so that figures of several stores compare.
+BOUNDED = {"localization": (0.0, 1.0), "coverage": (0.0, 1.0), "peak": (0.0, 1.0)}
+
 
 def label(name: str) -> str:
     """A column's label in figures; the name itself where the glossary has none."""

@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from explorer.analysis import fit_boundary, replicates
+from explorer.analysis.grid import scale
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import scale
 from explorer.figures.selection import cells, combination, from_start, levels
 from explorer.figures.style import PAGE_INCHES, RED, SEQUENTIAL
 from explorer.store import Store

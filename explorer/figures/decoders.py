@@ -19,9 +19,9 @@ from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from explorer.analysis.grid import fine, scale
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, from_start, levels, one_setting_each
 from explorer.figures.series import seed_means
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from explorer.analysis.best import SEED, regret, search_trials
+from explorer.analysis.grid import scale
 from explorer.analysis.table import varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import scale
 from explorer.figures.selection import cells
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY
 from explorer.store import Store

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from explorer.analysis import fit_boundary, replicates
+from explorer.analysis.grid import scale
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import scale
 from explorer.figures.selection import cells, combination, levels
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store

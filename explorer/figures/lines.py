@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, from_start, levels, telling
 from explorer.figures.series import LOOKS, banded, seed_means
 from explorer.figures.style import COLUMN_INCHES, GREY, PAGE_INCHES

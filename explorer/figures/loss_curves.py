@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from explorer.analysis import fit_boundary
+from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, combination, levels
 from explorer.figures.series import MARK, seed_means
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED

@@ -13,18 +13,17 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from explorer.analysis import READ, classify, fit_boundary
+from explorer.analysis.grid import edges, fine, part, scale
 from explorer.analysis.table import constant
-from explorer.axes import label, symbol
+from explorer.axes import BOUNDED, label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import edges, fine, part, scale
 from explorer.figures.selection import cells, panels
 from explorer.figures.style import COLUMN_INCHES, ORANGE, PAGE_INCHES, RED, SEQUENTIAL
 from explorer.store import Store
 from explorer.theory import predicted_boundary
 
 THEORY_POINTS = 400
-BOUNDED = {"localization": (0.0, 1.0), "coverage": (0.0, 1.0), "peak": (0.0, 1.0)}
 MOST_TICKS = 8
 LUMA = (0.299, 0.587, 0.114)
 

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import constant, varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
-from explorer.figures.grid import fine, scale
 from explorer.figures.selection import cells, levels
 from explorer.figures.series import banded, seed_means
 from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE

@@ -48,7 +48,8 @@ def kinds_of_failure(store: Answers) -> pd.DataFrame:
         f"SELECT {columns} FROM cells WHERE status IN ('failed', 'diverged') ORDER BY finished_at, cell_key"
     ).to_pandas()
     frame["kind"] = [
-        DIVERGED if s == "diverged" else kind_of(e or "") for s, e in zip(frame.status, frame.error, strict=True)
+        DIVERGED if s == "diverged" else kind_of(e if isinstance(e, str) else "")
+        for s, e in zip(frame.status, frame.error, strict=True)
     ]
     traced = set(store.sql("SELECT cell_key FROM failures").column("cell_key").to_pylist()) if len(frame) else set()
     rows: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.figures.grid import edges, fine, part, scale
+from explorer.analysis.grid import edges, fine, part, scale
 
 
 @pytest.mark.parametrize(
