@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from explorer.cli.speech import Format, StoreDir, app, example, give, guarded, one_blas_thread, say
+from explorer.cli.speech import Format, Plugins, StoreDir, app, example, give, guarded, join, one_blas_thread, say
 from explorer.table_text import table_text
 
 
@@ -33,11 +33,13 @@ def figure(
     where: Annotated[
         str | None, typer.Option("--where", help="SQL condition on cells, e.g. \"base = 'uniform'\".")
     ] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Draw a figure from the store."""
     one_blas_thread()
     from explorer.figures import figure as draw
 
+    join(plugins)
     target = out or Path(f"{name}.png")
     draw(store, name, target, x, y, value, start, where)
     say(f"wrote {target}")

@@ -31,6 +31,7 @@ from explorer.engine.progress import RunProgress
 from explorer.engine.rows import git_revision
 from explorer.engine.upkeep import kept_tidy, tidied_before
 from explorer.errors import EngineError, StoreError
+from explorer.plugins import loaded
 from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
 from explorer.store.addresses import shown
@@ -250,6 +251,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
         retry_failed=plan.retry_failed,
         checkpoint_seconds=float(resources.checkpoint_seconds),
         time_limit=float(resources.time_limit),
+        plugins=loaded(),
     )
     scratch = tempfile.mkdtemp(prefix="explorer-tune-")
     try:
