@@ -75,7 +75,7 @@ def run_study(
 ) -> RunSummary:
     """Train every cell of a study that its store lacks.
 
-    `out` is a directory (default results/<name>) or an object-store URI; `address` a Ray cluster (`auto`, host:6379), an
+    `out` is a directory (default `results/<name>`) or an object-store URI; `address` a Ray cluster (`auto`, host:6379), an
     embedded Ray where it is None. The same call again goes on where the last one stopped, however it stopped; cells of a
     changed study join those that are there. `retry_failed` trains failed cells again. `metrics` says
     whether Ray exports metrics of the run, to Prometheus; by default where there is an address.
