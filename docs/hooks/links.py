@@ -109,7 +109,8 @@ def bibliography() -> str:
         )
         number = ", ".join(entry[name] for name in ("volume", "pages") if name in entry)
         paper = f" arXiv [{entry['eprint']}](https://arxiv.org/abs/{entry['eprint']})." if "eprint" in entry else ""
-        said = f"{authors} ({entry['year']}). *{entry['title']}*. {where}{' ' + number if number else ''}.{paper}"
+        place = f" {where}{' ' + number if number else ''}." if where else ""
+        said = f"{authors} ({entry['year']}). *{entry['title']}*.{place}{paper}"
         lines += [f'<a id="{key.lower()}"></a>', said, ""]
     return "\n".join(lines)
 
