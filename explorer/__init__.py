@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from explorer.engine import plan_study, replay_cell, run_study
     from explorer.errors import ExplorerError
     from explorer.figures import figure
+    from explorer.plugins import load_plugin
     from explorer.store import Store, open_store
     from explorer.study import Study, load_study
 
@@ -26,6 +27,7 @@ _HOMES = {
     "classify": "explorer.analysis",
     "figure": "explorer.figures",
     "fit_boundary": "explorer.analysis",
+    "load_plugin": "explorer.plugins",
     "load_study": "explorer.study",
     "open_store": "explorer.store",
     "plan_study": "explorer.engine",
@@ -41,6 +43,7 @@ __all__ = [
     "classify",
     "figure",
     "fit_boundary",
+    "load_plugin",
     "load_study",
     "open_store",
     "plan_study",

@@ -25,6 +25,7 @@ PROVENANCE = (
     pa.field("torch_version", pa.string()),
     pa.field("ray_version", pa.string()),
     pa.field("git_revision", pa.string()),
+    pa.field("plugins", pa.string()),
     pa.field("host", pa.string()),
     pa.field("worker", pa.int64()),
     pa.field("device", pa.string()),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from explorer.errors import ExplorerError, StudyError
 from explorer.plain_text import printable
@@ -32,27 +33,55 @@ class Registry(Generic[T]):
     """Named members of one kind, found in one package of ours and in installed plug-ins.
 
     The package's modules are imported on first use, so that adding a member is adding a file; other
-    distributions join through the entry-point group `explorer.<kind>s`.
+    distributions join through the entry-point group `explorer.<kind>s`, single files through `explorer.plugins`.
     """
+
+    # Every list there is in this process.
+    lists: ClassVar[list[Registry[Any]]] = []
 
     def __init__(self, kind: str, package: str, error: type[ExplorerError] = StudyError) -> None:
         self.kind = kind
         self.package = package
         self.error = error
         self._members: dict[str, T] = {}
+        # The module that registered each.
+        self._origins: dict[str, str] = {}
         self._loaded = False
+        Registry.lists.append(self)
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator: join under `name`; a second, different member of that name is refused."""
+        origin = sys._getframe(1).f_globals.get("__name__", "")
 
         def join(member: T) -> T:
-            present = self._members.get(name)
-            if present is not None and not _same(present, member):
-                raise ExplorerError(f'{self.kind} "{name}" is registered twice: by {present!r} and by {member!r}.')
-            self._members[name] = member
+            self._put(name, member, origin)
             return member
 
         return join
+
+    def _put(self, name: str, member: T, origin: str) -> None:
+        present = self._members.get(name)
+        if present is not None and not _same(present, member):
+            raise ExplorerError(
+                f'{self.kind} "{name}" is registered twice: by {self._origins[name]} and by {origin}; expected another name.'
+            )
+        self._members[name], self._origins[name] = member, origin
+
+    def forget(self, origin: str) -> dict[str, T]:
+        """Take away, and return, what a module registered."""
+        names = [name for name, module in self._origins.items() if module == origin]
+        for name in names:
+            del self._origins[name]
+        return {name: self._members.pop(name) for name in names}
+
+    def settle(self, origin: str) -> list[str]:
+        """Let what a module registered meet all other members; returns its names. ExplorerError where one of them is taken."""
+        joined = self.forget(origin)
+        if joined:
+            self.load()
+        for name, member in joined.items():
+            self._put(name, member, origin)
+        return list(joined)
 
     def load(self) -> None:
         """Import every member's module, once."""

@@ -1,4 +1,4 @@
-"""The examples of CONTRIBUTING.md do what it says, each in a process of its own."""
+"""The examples of docs/how-to do what they say, each in a process of its own."""
 
 import os
 import re
@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 PLACE = Path(__file__).parent.parent
-EXAMPLES = dict(
-    re.findall(r"^### An? (\w+)\n.*?^```python\n(.*?)^```$", (PLACE / "CONTRIBUTING.md").read_text(), re.S | re.M)
-)
+KINDS = ("source", "architecture", "observable", "estimator", "proposer", "figure")
+# The first block of Python of each page.
+EXAMPLES = {
+    kind: re.findall(r"^```python\n(.*?)^```$", (PLACE / f"docs/how-to/{kind}.md").read_text(), re.S | re.M)[0]
+    for kind in KINDS
+}
 
 CHECKS = {
     "source": """

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from explorer.cli.speech import Format, StoreDir, app, example, give, guarded, one_blas_thread, say
+from explorer.cli.speech import Format, Plugins, StoreDir, app, example, give, guarded, join, one_blas_thread, say
 from explorer.table_text import table_text
 
 
@@ -36,11 +36,13 @@ def figure(
     data: Annotated[
         bool, typer.Option("--data/--no-data", help="Also write the numbers it shows: .csv and .parquet.")
     ] = True,
+    plugins: Plugins = None,
 ) -> None:
     """Draw a figure from the store."""
     one_blas_thread()
     from explorer.figures import figure as draw
 
+    join(plugins)
     target = out or Path(f"{name}.png")
     draw(store, name, target, x, y, value, start, where, data)
     say(f"wrote {target}" + (f", with the numbers it shows: {target.stem}.csv and .parquet beside it" if data else ""))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from explorer.cli.speech import By, Format, app, example, give, guarded, listed, one_blas_thread, say
+from explorer.cli.speech import By, Format, Plugins, app, example, give, guarded, join, listed, one_blas_thread, say
 from explorer.table_text import table_text
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def boundary(
     trials: Annotated[
         str, typer.Option("--trials", help="Of a search: best (of each point), default (its defaults) or all.")
     ] = "best",
+    plugins: Plugins = None,
     form: Format = "table",
 ) -> None:
     """Fit where the phase changes, with 95 % intervals and the theory beside it; a note says why where there is none.
@@ -57,6 +58,7 @@ def boundary(
     from explorer.analysis.table import varying
     from explorer.store import open_store
 
+    join(plugins)
     columns = listed(by)
     wanted = [estimator] if estimator else list(DEFAULT)
     if table.lower().endswith(TABLES):

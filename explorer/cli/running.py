@@ -12,12 +12,14 @@ from explorer.cli.speech import (
     SOME_FAILED,
     Format,
     OutDir,
+    Plugins,
     StoreDir,
     StudyFile,
     app,
     example,
     give,
     guarded,
+    join,
     say,
 )
 from explorer.table_text import table_text
@@ -28,7 +30,7 @@ MANY_PARTS = 500
 
 @app.command(epilog=example("explorer plan studies/demo.yaml"))
 @guarded
-def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
+def plan(study: StudyFile, out: OutDir = None, plugins: Plugins = None, form: Format = "table") -> None:
     """Show what a run would train: cells, packs, what is done already, rough cost. Trains nothing."""
     import pandas as pd
 
@@ -37,6 +39,7 @@ def plan(study: StudyFile, out: OutDir = None, form: Format = "table") -> None:
     from explorer.store.addresses import shown
     from explorer.study import load_study
 
+    join(plugins)
     planned = plan_study(load_study(study), out)
     row = {
         "study": planned.study.name,
@@ -88,6 +91,7 @@ def run(
         bool | None,
         typer.Option("--metrics/--no-metrics", help="Metrics for Prometheus, through Ray; default with --address."),
     ] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Train the cells of a study that its store lacks. Run it again to go on after a stop, or to add cells."""
     from explorer.engine import run_study
@@ -98,12 +102,14 @@ def run(
 
     if log_json is not None:  # to the end of the command: what it says last are events too
         context.with_resource(json_log(log_json))
+    join(plugins)
     checked = load_study(study)
     summary = run_study(checked, out, address, retry_failed, log_json != "-", metrics)
     again = (
         f"explorer run {study}"
         + (f" --out {quote(shown(out))}" if out else "")
         + (f" --address {address}" if address else "")
+        + "".join(f" --plugin {quote(str(path))}" for path in plugins or ())
     )
     if summary.interrupted:
         say(f"stopped: {summary.done} of {summary.cells} cells are in {summary.out}. To go on: {again}")
@@ -129,6 +135,7 @@ def run(
 def replay(
     store: StoreDir,
     cell_key: Annotated[str, typer.Argument(metavar="CELL_KEY", help="Key of a cell, from query.")],
+    plugins: Plugins = None,
     form: Format = "table",
 ) -> None:
     """Train one stored cell again, alone, and show stored against replayed values."""
@@ -136,6 +143,7 @@ def replay(
 
     from explorer.engine import replay_cell
 
+    join(plugins)
     compared = replay_cell(store, cell_key)
     rows = [{"column": n, "stored": v, "replayed": compared.replayed[n]} for n, v in compared.stored.items()]
     if form == "table":
@@ -144,5 +152,5 @@ def replay(
     say(
         "identical to the last bit"
         if compared.identical
-        else "not identical: another machine, device, version or number of threads"
+        else "not identical: another machine, device, version, plug-in or number of threads"
     )

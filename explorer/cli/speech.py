@@ -33,6 +33,12 @@ By = Annotated[
         "--by", metavar="COLUMN,…", help="One boundary per combination, e.g. rate,base; default: what varies."
     ),
 ]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE", help="Python file with sources, architectures, … of one's own; may be given again."
+    ),
+]
 Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 
@@ -52,6 +58,14 @@ def give(text: str) -> None:
 def listed(given: list[str] | None) -> list[str]:
     """The names of an option that takes several, also separated by commas."""
     return [name.strip() for part in given or () for name in part.split(",") if name.strip()]
+
+
+def join(plugins: list[Path] | None) -> None:
+    """Load the plug-ins of an option, in that order."""
+    from explorer.plugins import load_plugin
+
+    for path in plugins or ():
+        load_plugin(path)
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

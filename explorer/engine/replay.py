@@ -11,6 +11,7 @@ from explorer.axes import Value
 from explorer.cells import Cell, Pack
 from explorer.engine.rows import observed_of
 from explorer.errors import ExplorerError, StoreError
+from explorer.plugins import described, loaded
 from explorer.registry import nearest
 from explorer.settings import resolve
 from explorer.store import Store, open_store
@@ -45,6 +46,10 @@ def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
             f'{opened.files.name}: there is no cell "{cell_key}"; the store holds {len(keys)} cells.{nearest(cell_key, keys)}'
         )
     row = rows[cell_key]
+    if row.get("plugins") and not loaded():
+        raise StoreError(
+            f"{opened.files.name}: cell {cell_key} was made with the plug-ins {row['plugins']}; expected --plugin FILE."
+        )
     cell = _stored_cell({name: row[name] for name in opened.settings if row[name] is not None})
     if cell.key != cell_key:
         raise StoreError(
@@ -63,10 +68,11 @@ def replay_cell(store: Store | str | os.PathLike[str], cell_key: str) -> Replay:
     observed = observed_of(result) or dict.fromkeys(opened.observables)
     there = opened.columns_of(str(row["pack_key"]))  # an observable may be younger than the row
     names = [name for name in ("status", "loss", "loss_se", *opened.observables) if name in there]
+    names += ["plugins"] if row.get("plugins") or loaded() else []
     values: dict[str, float | str | None] = {
-        "status": result.status, "loss": result.loss, "loss_se": result.loss_se, **observed
+        "status": result.status, "loss": result.loss, "loss_se": result.loss_se, "plugins": described(), **observed
     }  # fmt: skip
-    return Replay(cell_key, {n: row[n] for n in names}, {n: values.get(n) for n in names})
+    return Replay(cell_key, {n: row.get(n) for n in names}, {n: values.get(n) for n in names})
 
 
 def _stored_cell(settings: dict[str, Value]) -> Cell:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
 from explorer.observables import observables, observe
+from explorer.plugins import described
 from explorer.records import CURVES, FAILURES, MINIMIZERS, SCHEMA_VERSION, outcome_schema
 from explorer.training import CellResult
 
@@ -54,6 +55,7 @@ class Provenance:
     threads: int = 1
     compiled: bool = True
     git_revision: str | None = None
+    plugins: str | None = field(default_factory=described)
     explorer_version: str | None = field(default_factory=lambda: _version("explorer"))
     torch_version: str | None = field(default_factory=lambda: _version("torch"))
     ray_version: str | None = field(default_factory=lambda: _version("ray"))

@@ -31,6 +31,7 @@ from explorer.engine.progress import RunProgress
 from explorer.engine.rows import git_revision
 from explorer.engine.upkeep import kept_tidy, tidied_before
 from explorer.errors import EngineError, StoreError
+from explorer.plugins import loaded
 from explorer.proposers.rounds import Rounds, rounds_of
 from explorer.store import StoreWriter, open_store, study_name
 from explorer.store.addresses import shown
@@ -74,7 +75,7 @@ def run_study(
 ) -> RunSummary:
     """Train every cell of a study that its store lacks.
 
-    `out` is a directory (default results/<name>) or an object-store URI; `address` a Ray cluster (`auto`, host:6379), an
+    `out` is a directory (default `results/<name>`) or an object-store URI; `address` a Ray cluster (`auto`, host:6379), an
     embedded Ray where it is None. The same call again goes on where the last one stopped, however it stopped; cells of a
     changed study join those that are there. `retry_failed` trains failed cells again. `metrics` says
     whether Ray exports metrics of the run, to Prometheus; by default where there is an address.
@@ -250,6 +251,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
         retry_failed=plan.retry_failed,
         checkpoint_seconds=float(resources.checkpoint_seconds),
         time_limit=float(resources.time_limit),
+        plugins=loaded(),
     )
     scratch = tempfile.mkdtemp(prefix="explorer-tune-")
     try:

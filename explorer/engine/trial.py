@@ -19,6 +19,7 @@ from explorer.engine.progress import RunProgress
 from explorer.engine.recovery import Recovery
 from explorer.engine.watchdog import Watchdog
 from explorer.errors import StoreError
+from explorer.plugins import Plugin
 from explorer.sections import Keep
 from explorer.store.files import Files
 
@@ -41,7 +42,10 @@ class PackTrial(tune.Trainable):
         retry_failed: bool = False,
         checkpoint_seconds: float = 0.0,
         time_limit: float = 0.0,
+        plugins: tuple[Plugin, ...] = (),
     ) -> None:
+        for plugin in plugins:
+            plugin.load()
         torch.set_num_threads(threads)
         if os.path.isdir(
             home

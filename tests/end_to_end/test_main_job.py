@@ -34,7 +34,7 @@ def test_every_cell_is_there_once_with_every_column_of_the_contract(small):
         "activation", "tied", "source", "learning_rate", "surrogate_width", "steps", "batch", "optimizer",
         "schedule", "evaluation_samples", "code_dimension", "loss", "loss_se", "localization", "peak",
         "permutation_distance", "orthogonality", "haar_distance", "coverage", "tying", "frame_defect", "steps_taken",
-        "seconds", "explorer_version", "torch_version", "ray_version", "git_revision", "host", "device",
+        "seconds", "explorer_version", "torch_version", "ray_version", "git_revision", "plugins", "host", "device",
         "finished_at",
     ]  # fmt: skip
     assert set(promised) <= set(table.columns)

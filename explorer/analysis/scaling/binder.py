@@ -11,7 +11,7 @@ from explorer.analysis.table import require, require_numeric
 def binder(
     table: pd.DataFrame, order: str, along: str, size: str = "dimension", seed: str | None = "seed"
 ) -> pd.DataFrame:
-    """U = 1 − <m⁴> / (3 <m²>²) at each point of each size; 2/3 where |m| is fixed, 0 where m is Gaussian about 0.
+    """U = 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²) at each point of each size; 2/3 where |m| is fixed, 0 where m is Gaussian about 0.
 
     Averages are over all finite rows of a point; the error is a jackknife over seeds, rows of one seed (samples of
     one run, say) left out together. Where there is no column `seed`, or it is None, each row is a replicate.
