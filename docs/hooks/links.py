@@ -105,7 +105,11 @@ def bibliography() -> str:
     for key, entry in sorted(entries_of().items(), key=lambda one: (one[1]["author"].lower(), one[1]["year"])):
         authors = "; ".join(" ".join(reversed(n.split(", "))) for n in entry["author"].split(" and "))
         where = (
-            entry.get("journal") or entry.get("booktitle") or entry.get("publisher") or entry.get("howpublished", "")
+            entry.get("journal")
+            or entry.get("booktitle")
+            or entry.get("publisher")
+            or entry.get("institution")
+            or entry.get("howpublished", "")
         )
         number = ", ".join(entry[name] for name in ("volume", "pages") if name in entry)
         paper = f" arXiv [{entry['eprint']}](https://arxiv.org/abs/{entry['eprint']})." if "eprint" in entry else ""

@@ -19,8 +19,8 @@ def figure(
         str,
         typer.Argument(
             metavar="NAME",
-            help="phase_diagram, loss_curves, hysteresis, minimizers, refinement, collapse, hyperparameters, decoders, zoo "
-            "or timeline.",
+            help="phase_diagram, lines, loss_curves, hysteresis, minimizers, refinement, collapse, hyperparameters, "
+            "decoders, surrogates, allocation, zoo or timeline.",
         ),
     ],
     out: Annotated[
