@@ -25,6 +25,9 @@ from explorer.theory.spectra import eigenvalues
 
 # Of a spectrum of many eigenvalues, neighbours are averaged into this many groups.
 MOST_GROUPS = 14
+# Of so few eigenvalues each is a mark of its own.
+FEW = 4
+DASHED = (0, (5, 2))
 ALLOCATION = r"rows on it $(\tilde B^\top\!\tilde B)_{ii}$"
 
 
@@ -73,7 +76,7 @@ def _named(name: str, value: Any) -> str:
     if name == "spectrum":
         return str(value).replace("_", " ")
     text = f"{value:g}" if isinstance(value, int | float | np.number) else str(value).replace(":", r"\,{:}\,")
-    return f"{symbol(name)} $= {text}$"
+    return f"{symbol(name)} = ${text}$"
 
 
 def _groups(values: np.ndarray) -> np.ndarray:
@@ -149,13 +152,14 @@ def draw(data: Allocation) -> Figure:
 def _panel(ax: Axes, panel: Panel, data: Allocation) -> None:
     for name, (colour, marker) in zip(data.names, LOOKS, strict=False):
         theory = panel.theory[panel.theory["line"] == name].sort_values("eigenvalue")
-        ax.plot(
-            theory["eigenvalue"], theory["allocation"], color=colour, linestyle=(0, (5, 2)), linewidth=1.0, zorder=2
-        )
+        if len(theory) > FEW:
+            ax.plot(theory["eigenvalue"], theory["allocation"], color=colour, linestyle=DASHED, linewidth=1.0, zorder=2)
+        else:  # nothing lies between the eigenvalues of a few blocks
+            ax.plot(theory["eigenvalue"], theory["allocation"], "_", color=colour, markersize=14, zorder=2)
         rows = panel.means[panel.means["line"] == name]
         ax.errorbar(rows["eigenvalue"], rows["mean"], yerr=rows["half"].fillna(0.0), fmt=marker, color=colour, elinewidth=0.9,
                     capsize=1.5, zorder=4, label=name or "measured", **MARK)  # fmt: skip
-    ax.plot([], [], color="black", linestyle=(0, (5, 2)), linewidth=1.0, label="best allocation, $d\\to\\infty$")
+    ax.plot([], [], color="black", linestyle=DASHED, linewidth=1.0, label="best allocation, $d\\to\\infty$")
     ax.set_title(panel.title)
     ax.set_xscale("log")
     ax.set_ylim(bottom=-0.02)

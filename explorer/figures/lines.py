@@ -31,10 +31,10 @@ DECADES = 30
 LIMITS = {
     "loss": "theory, $d\\to\\infty$",
     "linear": "rotation, Gaussian limit",
+    "universal": "isotropic Gaussian data",
     "identity": "exact identity",
-    "pca": "PCA",
 }
-DASHES = {"loss": (0, (5, 2)), "linear": (0, (5, 2)), "identity": (0, (1, 1.2)), "pca": (0, (5, 1.5, 1, 1.5))}
+DASHES = {"loss": (0, (5, 2)), "linear": (0, (5, 2)), "universal": (0, (5, 2)), "identity": (0, (1, 1.2))}
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _panel(ax: Axes, panel: Panel, data: Lines) -> None:
     x = data.options.x
     look = dict(zip(data.names, LOOKS, strict=False))
     for (name, limit), rows in panel.theory.groupby(["line", "limit"], sort=False):
-        colour = look[str(name)][0] if name else (GREY if limit in ("identity", "pca") else "black")
+        colour = look[str(name)][0] if name else (GREY if limit == "identity" else "black")
         ax.plot(rows[x], rows["value"], color=colour, linestyle=DASHES[str(limit)], linewidth=1.0, zorder=2,
                 label=LIMITS[str(limit)] if not name else "_nolegend_")  # fmt: skip
     for name in data.names:

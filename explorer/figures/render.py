@@ -43,14 +43,13 @@ def figure(
     Beside a picture stand the numbers that it shows, under its name with .csv and .parquet, unless `data` is False.
 
     `phase_diagram` shows `value` over the axes `x` and `y` from starts `start`; `lines` any `value` along `x`, a panel for each `y`
-    and a line for each other setting that varies; `loss_curves` the loss along `x` at each `y`;
-    `hysteresis` `value` and loss of both starts along `x` at each `y`, with spinodals and crossing; `minimizers` the learned
-    encoders along `x`; `refinement` the rounds of a refinement along `x`; `collapse` `value` along `x` at every dimension, and on one
-    curve; `hyperparameters` the best ones of a search along `x`; `decoders` the losses of several architectures along `x` at each
-    `y`, on what theory has for them; `zoo` the losses of architectures at each code length; `surrogates` loss and `value` along `x` for each
-    gradient of the sign; `allocation` how rows are shared out over the eigenvalues of the data's covariance, at each `y`;
-    `timeline` when each worker trained what in the latest run. `where` is an SQL condition that
-    chooses cells; of a search the others show the best trial of each grid point.
+    and a line for each other setting that varies; `loss_curves` the loss along `x` at each `y`; `hysteresis` `value` and loss of both
+    starts along `x` at each `y`, with spinodals and crossing; `minimizers` the learned encoders along `x`; `refinement` the rounds of
+    a refinement along `x`; `collapse` `value` along `x` at every dimension, and on one curve; `hyperparameters` the best ones of a
+    search along `x`; `decoders` the losses of several architectures along `x` at each `y`, on what theory has for them; `zoo` the
+    losses of architectures at each code length; `surrogates` loss and `value` along `x` for each gradient of the sign; `allocation`
+    how rows are shared out over the eigenvalues of the data's covariance, at each `y`; `timeline` when each worker trained what in
+    the latest run. `where` is an SQL condition that chooses cells; of a search the others show the best trial of each grid point.
     Raises StudyError for an unknown name, AnalysisError where the store lacks what the figure needs or the format is unknown.
     """
     kind = figures[name]

@@ -28,10 +28,15 @@ def seed_means(table: pd.DataFrame, value: str, by: list[str]) -> pd.DataFrame:
 
 
 def banded(ax: Axes, rows: pd.DataFrame, x: str, look: tuple[str, str], name: str, joined: bool = True) -> None:
-    """One line of seed means: marks, a band of half-width `half`, and a thin line through them where they are `joined`."""
+    """Seed means with their intervals: marks on a line in a band, or, where they are not `joined`, marks with bars."""
     colour, marker = look
     rows = rows.sort_values(x)
     across, mean = rows[x].to_numpy(dtype=float), rows["mean"].to_numpy(dtype=float)
     half = rows["half"].fillna(0.0).to_numpy(dtype=float)
-    ax.fill_between(across, mean - half, mean + half, color=colour, alpha=0.22, linewidth=0, zorder=3)
-    ax.plot(across, mean, color=colour, marker=marker, linewidth=0.8 if joined else 0.0, label=name, zorder=4, **MARK)
+    if joined:
+        ax.fill_between(across, mean - half, mean + half, color=colour, alpha=0.22, linewidth=0, zorder=3)
+        ax.plot(across, mean, color=colour, marker=marker, linewidth=0.8, label=name, zorder=4, **MARK)
+    else:
+        ax.errorbar(
+            across, mean, yerr=half, fmt=marker, color=colour, elinewidth=0.9, capsize=1.5, label=name, zorder=4, **MARK
+        )

@@ -11,8 +11,7 @@ papers.register("activations")(
             Drawing(
                 "lines",
                 "Loss of gradient descent against the compression rate r for activations σ of the code x̂ = Aσ(Bx). "
-                "Dashed: 1 - r/f "
-                "for r ≤ 1 and 1 - r/(r + f - 1) above, with f = E[σ(g)²]/E[gσ(g)]².",
+                "Dashed: 1 - r/f for r ≤ 1 and 1 - r/(r + f - 1) above, with f = E[σ(g)²]/E[gσ(g)]².",
                 options={"x": "rate", "y": "dimension", "value": "loss"},
             ),
         ),

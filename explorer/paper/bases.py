@@ -11,9 +11,8 @@ papers.register("bases")(
             Drawing(
                 "lines",
                 "Loss of gradient descent from random starts against the sparsity p, a panel for each base. Dashed: "
-                "the rotation; dotted: the exact "
-                "identity, 1 - rpm² with m = E|g|, where it is lower, from p_c = (2/π)/m² on. Gaussian and Laplace "
-                "have no transition.",
+                "the rotation; dotted: the exact identity, 1 - rpm² with m = E|g|, where it is lower, from p_c = "
+                "(2/π)/m² on. Gaussian and Laplace have no transition.",
                 options={"x": "sparsity", "y": "base", "value": "loss"},
             ),
         ),

@@ -4,8 +4,8 @@ from explorer.paper.base import Drawing, Published, papers
 from explorer.paper.sparse_gaussian import AFTER, KOEGLER
 
 LINES = (
-    "Lines: the limits of d → ∞, of the rotation, of the scalar channel and of state evolution; in the grey area nothing "
-    "can lie, by Shannon."
+    "Lines: the limits of d → ∞, of the rotation, of the scalar channel and of state evolution; in the grey area "
+    "nothing can lie, by Shannon."
 )
 
 papers.register("decoders")(

@@ -11,8 +11,7 @@ papers.register("digits")(
             Drawing(
                 "lines",
                 "Loss of three decoders against the compression rate r on MNIST, most of whose pixels are zero; "
-                "pixels are divided by one "
-                "number, so that zeros stay zeros up to their mean.",
+                "pixels are divided by one number, so that zeros stay zeros up to their mean.",
                 options={"x": "rate", "y": "dataset", "value": "loss"},
             ),
         ),

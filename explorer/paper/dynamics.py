@@ -4,9 +4,8 @@ from explorer.paper.base import Drawing, Published, papers
 from explorer.paper.sparse_gaussian import AFTER, KOEGLER
 
 SAYS = (
-    "Cells that differ in their number of steps, at a constant learning rate, are one trajectory: draws are named "
-    "by seed and step, so that "
-    "each cell goes on where a shorter one ended."
+    "Cells that differ in their number of steps, at a constant learning rate, are one trajectory: draws are named by "
+    "seed and step, so that each cell goes on where a shorter one ended."
 )
 
 papers.register("dynamics")(

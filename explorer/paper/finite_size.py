@@ -10,8 +10,8 @@ papers.register("finite_size")(
         drawings=(
             Drawing(
                 "collapse",
-                "Localization against sparsity for dimensions d; its location against d with the extrapolation to d "
-                "→ ∞; the curves on one.",
+                "Localization against sparsity for dimensions d; its location against d with the extrapolation to d → "
+                "∞; the curves on one.",
             ),
         ),
         cites=(KOEGLER, "houdayer2004low"),

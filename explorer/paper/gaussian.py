@@ -13,8 +13,8 @@ papers.register("gaussian")(
             Drawing(
                 "lines",
                 "Loss of gradient descent against the compression rate r, for untied and tied decoders and several "
-                "dimensions d. "
-                "Dashed: the lower bound, 1 - 2r/π for r ≤ 1 and 1 - r/(r + π/2 - 1) above, reached as d → ∞.",
+                "dimensions d. Dashed: the lower bound, 1 - 2r/π for r ≤ 1 and 1 - r/(r + π/2 - 1) above, reached as "
+                "d → ∞.",
                 options={"x": "rate", "y": "tied", "value": "loss"},
             ),
             Drawing(

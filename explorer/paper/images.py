@@ -6,16 +6,14 @@ from explorer.paper.gaussian import SHEVCHENKO
 papers.register("images")(
     Published(
         title="1-bit codes of natural images",
-        after="After the experiments on CIFAR-10 and MNIST of Shevchenko et al. 2023 (arXiv 2212.13468) and Kögler "
-        "et al. 2024 "
-        "(arXiv 2402.05013).",
+        after="After the experiments on CIFAR-10 and MNIST of Shevchenko et al. 2023 (arXiv 2212.13468) and Kögler et "
+        "al. 2024 (arXiv 2402.05013).",
         drawings=(
             Drawing(
                 "lines",
                 "Loss of gradient descent against the compression rate r on whitened grey patches of CIFAR-10 and "
-                "MNIST. Dashed: what "
-                "isotropic Gaussian data have. Lines: the shrinkage of the whitening, the weight of the mean "
-                "eigenvalue in each.",
+                "MNIST. Dashed: what isotropic Gaussian data have. Lines: the shrinkage of the whitening, the weight "
+                "of the mean eigenvalue in each.",
                 options={"x": "rate", "y": "dataset", "value": "loss"},
             ),
         ),

@@ -11,10 +11,8 @@ papers.register("rates")(
             Drawing(
                 "phase_diagram",
                 "Localization of what gradient descent finds from random starts. Orange: where it leaves the "
-                "rotation. White: where rotation and "
-                "exact identity have equal loss, which theory knows for r ≤ 1 (dashed, p_c = 2/π); above r = 1 "
-                "there are more rows than "
-                "coordinates, and no identity.",
+                "rotation. White: where rotation and exact identity have equal loss, which theory knows for r ≤ 1 "
+                "(dashed, p_c = 2/π); above r = 1 there are more rows than coordinates, and no identity.",
             ),
         ),
         cites=(KOEGLER,),

@@ -11,8 +11,7 @@ papers.register("samples")(
             Drawing(
                 "lines",
                 "Loss on fresh Gaussian data against the number of training samples, drawn again and again, for "
-                "dimensions d. Dashed: the "
-                "limit of infinitely many.",
+                "dimensions d. Dashed: the limit of infinitely many.",
                 options={"x": "samples", "y": "rate", "value": "loss"},
             ),
         ),

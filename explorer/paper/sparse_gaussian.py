@@ -12,9 +12,9 @@ papers.register("sparse_gaussian")(
         drawings=(
             Drawing(
                 "lines",
-                "Loss of gradient descent with a linear decoder against the sparsity p, for dimensions d. Dashed: "
-                "the loss on dense Gaussian "
-                "data, which does not depend on p; the identity, 1 - rpm², lies above it for every p < 1.",
+                "Loss of gradient descent with a linear decoder against the sparsity p, for dimensions d. Dashed: the "
+                "loss on dense Gaussian data, which does not depend on p; the identity, 1 - rpm², lies above it for "
+                "every p < 1.",
                 options={"x": "sparsity", "y": "rate", "value": "loss"},
             ),
         ),

@@ -13,11 +13,9 @@ papers.register("surrogates")(
             Drawing(
                 "surrogates",
                 "Loss (above) and localization (below) of what gradient descent finds with three gradients of the "
-                "sign, from random starts and "
-                "from the identity, decoders refitted by least squares. Lines: the losses of the rotation, the best "
-                "mixed encoder, the tie-broken "
-                "and the exact identity. A cell below all four is no error: whether anything lies lower than the "
-                "mixed encoders was open.",
+                "sign, from random starts and from the identity, decoders refitted by least squares. Lines: the "
+                "losses of the rotation, the best mixed encoder, the tie-broken and the exact identity. A cell below "
+                "all four is no error: whether anything lies lower than the mixed encoders was open.",
                 options={"x": "sparsity"},
             ),
         ),

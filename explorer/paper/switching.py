@@ -10,10 +10,9 @@ papers.register("switching")(
         drawings=(
             Drawing(
                 "phase_diagram",
-                "Localization from random starts on sparse Rademacher data, r = 1, over sparsity p and learning "
-                "rate η, a panel for each width w "
-                "of the surrogate. Where descent changes branch depends on how it descends; 2/π, where the branches "
-                "have equal loss, does not.",
+                "Localization from random starts on sparse Rademacher data, r = 1, over sparsity p and learning rate "
+                "η, a panel for each width w of the surrogate. Where descent changes branch depends on how it "
+                "descends; 2/π, where the branches have equal loss, does not.",
                 options={"x": "sparsity", "y": "learning_rate"},
             ),
         ),

@@ -10,10 +10,9 @@ papers.register("tails")(
         drawings=(
             Drawing(
                 "phase_diagram",
-                "Localization from random starts on sparse data with density of the non-zero values ∝ "
-                "exp(-|g/s|^β), r = 1. Dashed: "
-                "p_c(β) = (2/π)/m², m = E|g|, where rotation and exact identity have equal loss; it leaves (0, 1] "
-                "at β = 2, the Gaussian.",
+                "Localization from random starts on sparse data with density of the non-zero values ∝ exp(-|g/s|^β), "
+                "r = 1. Dashed: p_c(β) = (2/π)/m², m = E|g|, where rotation and exact identity have equal loss; it "
+                "leaves (0, 1] at β = 2, the Gaussian.",
                 options={"x": "sparsity", "y": "shape"},
             ),
         ),

@@ -11,9 +11,8 @@ papers.register("transition")(
             Drawing(
                 "loss_curves",
                 "Loss against the sparsity p, from random starts and from the identity. The limits of the rotation "
-                "and of the exact identity "
-                "meet at p_c = 2/π; the tie-broken identity, which is in neither paper, lies below both from p = "
-                "0.43.",
+                "and of the exact identity meet at p_c = 2/π; the tie-broken identity, which is in neither paper, "
+                "lies below both from p = 0.43.",
             ),
             Drawing(
                 "minimizers",

@@ -10,9 +10,8 @@ papers.register("weight_bits")(
         drawings=(
             Drawing(
                 "lines",
-                "Loss against the compression rate r on Gaussian data, for weights rounded to m bits in training "
-                "and evaluation. Dashed: the limit of "
-                "real weights.",
+                "Loss against the compression rate r on Gaussian data, for weights rounded to m bits in training and "
+                "evaluation. Dashed: the limit of real weights.",
                 options={"x": "rate", "y": "dimension", "value": "loss"},
             ),
         ),
