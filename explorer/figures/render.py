@@ -63,16 +63,16 @@ def figure(
     with house_style():
         drawn = kind.draw(extracted)
         if out is not None and suffix is not None:
+            _save(drawn, Path(out), suffix)
             if data:
                 _save_data(stacked(kind.tables(extracted)), Path(out))
-            _save(drawn, Path(out), suffix)
         else:
             drawn.draw_without_rendering()  # ticks are made at the first drawing, in the style of that moment
     return drawn
 
 
 def _save_data(table: pd.DataFrame, out: Path) -> None:
-    """The numbers before the picture: who sees the picture has them."""
+    """The numbers that a picture shows, beside it."""
     try:
         files = Files(out.parent)
         files.publish(f"{out.stem}.csv", table.to_csv(index=False).encode())
