@@ -66,6 +66,15 @@ def test_same_data_give_the_same_bytes(name, store, tmp_path, form):
     assert (tmp_path / f"first.{form}").read_bytes() == (tmp_path / f"second.{form}").read_bytes()
 
 
+def test_text_can_be_edited_and_its_fonts_travel_along(name, store, tmp_path):
+    figure(store, name, tmp_path / "figure.pdf", data=False)
+    written = (tmp_path / "figure.pdf").read_bytes()
+    assert b"/FontFile2" in written
+    assert b"/Subtype /Type3" not in written
+    figure(store, name, tmp_path / "figure.svg", data=False)
+    assert b"<text" in (tmp_path / "figure.svg").read_bytes()
+
+
 def test_settings_of_matplotlib_are_left_as_they_were(name, store, tmp_path):
     before = dict(mpl.rcParams)
     figure(store, name, tmp_path / "figure.png")
