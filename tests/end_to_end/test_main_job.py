@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from explorer import open_store
-from tests.end_to_end.conftest import call, small_study
+from tests.end_to_end.conftest import call, call_here, small_study
 
 CELLS = 8 * 2 * 2 * 2
 
@@ -45,9 +45,9 @@ def test_every_cell_is_there_once_with_every_column_of_the_contract(small):
 def test_plan_tells_done_from_missing_and_trains_nothing(small, tmp_path):
     study, store, _ = small
     before = sorted(p.name for p in store.rglob("*"))
-    row = json.loads(call("plan", study, "--out", store, "--format", "json").stdout)[0]
+    row = json.loads(call_here("plan", study, "--out", store, "--format", "json").stdout)[0]
     assert (row["cells"], row["done"], row["missing"], row["packs"]) == (CELLS, CELLS, 0, 0)
-    fresh = json.loads(call("plan", study, "--out", tmp_path / "none", "--format", "json").stdout)[0]
+    fresh = json.loads(call_here("plan", study, "--out", tmp_path / "none", "--format", "json").stdout)[0]
     assert (fresh["done"], fresh["missing"]) == (0, CELLS)
     assert fresh["packs"] >= 2
     assert fresh["estimated_seconds"] > 0
@@ -81,15 +81,15 @@ def test_adding_values_to_an_axis_adds_only_the_new_cells(small, tmp_path):
 
 
 def test_status_counts_the_cells_of_the_study(small):
-    row = json.loads(call("status", small[1], "--format", "json").stdout)[0]
+    row = json.loads(call_here("status", small[1], "--format", "json").stdout)[0]
     assert (row["planned"], row["done"], row["missing"], row["failed"]) == (CELLS, CELLS, 0, 0)
     assert row["state"] == "finished"
 
 
-@pytest.mark.parametrize("form", ["table", "csv", "json"])
-def test_query_answers_in_every_format(small, form):
+@pytest.mark.parametrize(("form", "called"), [("table", call_here), ("csv", call), ("json", call_here)])
+def test_query_answers_in_every_format(small, form, called):
     sql = "SELECT rate, count(*) AS n, avg(loss) AS loss FROM cells GROUP BY rate ORDER BY rate"
-    done = call("query", small[1], sql, "--format", form)
+    done = called("query", small[1], sql, "--format", form)
     assert done.returncode == 0
     assert done.stderr == ""
     read = {"csv": pd.read_csv, "json": pd.read_json, "table": lambda f: pd.read_csv(f, sep=r"\s+")}[form]
@@ -101,7 +101,7 @@ def test_query_answers_in_every_format(small, form):
 def test_query_writes_parquet_and_joins_curves_and_minimizers(small, tmp_path):
     sql = """SELECT sparsity, max(step) AS last, count(DISTINCT name) AS names
              FROM cells JOIN curves USING (cell_key) JOIN minimizers USING (cell_key) GROUP BY sparsity"""
-    done = call("query", small[1], sql, "--out", tmp_path / "answer.parquet")
+    done = call_here("query", small[1], sql, "--out", tmp_path / "answer.parquet")
     assert done.returncode == 0, done.stderr
     table = pq.read_table(tmp_path / "answer.parquet").to_pandas()
     assert set(table["last"]) == {150}
@@ -110,7 +110,7 @@ def test_query_writes_parquet_and_joins_curves_and_minimizers(small, tmp_path):
 
 @pytest.mark.parametrize("estimator", ["switch", "crossing"])
 def test_boundary_gives_the_promised_columns(small, estimator):
-    done = call(
+    done = call_here(
         "boundary", small[1], "--along", "sparsity", "--by", "rate,base", "--estimator", estimator, "--format", "csv"
     )
     assert done.returncode == 0, done.stderr
@@ -126,7 +126,7 @@ def test_boundary_gives_the_promised_columns(small, estimator):
 @pytest.mark.parametrize(("name", "suffix"), [("phase_diagram", "png"), ("loss_curves", "pdf"), ("minimizers", "svg")])
 def test_figures_are_written_in_every_format(small, tmp_path, name, suffix):
     out = tmp_path / f"{name}.{suffix}"
-    done = call("figure", small[1], name, "--out", out)
+    done = call_here("figure", small[1], name, "--out", out)
     assert done.returncode == 0, done.stderr
     start = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[suffix]
     assert out.read_bytes().startswith(start)

@@ -6,7 +6,7 @@ import time
 
 from explorer import open_store
 from explorer.errors import StoreError
-from tests.end_to_end.conftest import call, start
+from tests.end_to_end.conftest import call, call_here, start
 
 TEXT = """\
 name: refined
@@ -32,7 +32,7 @@ def rounds(store):
 def test_a_refinement_that_was_killed_goes_on_with_the_cells_it_had_proposed(tmp_path):
     study, store = tmp_path / "refined.yaml", tmp_path / "store"
     study.write_text(TEXT)
-    planned = call("plan", study, "--out", store)
+    planned = call_here("plan", study, "--out", store)
     assert "refine may add up to 16 cells" in planned.stderr
     process = start("run", study, "--out", store)
     deadline = time.monotonic() + 240
@@ -55,7 +55,7 @@ def test_a_refinement_that_was_killed_goes_on_with_the_cells_it_had_proposed(tmp
     assert sorted(table["cell_key"]) == sorted({*open_store(store).planned_keys()})
     assert len(table) == 10 + 16
 
-    again = call("run", study, "--out", store)
+    again = call_here("run", study, "--out", store)
     assert again.returncode == 0, again.stderr
     assert "26 of 26 cells, 0 trained now" in again.stderr
     assert len(open_store(store).to_pandas(["cell_key"])) == 26

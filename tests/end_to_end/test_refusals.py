@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.conftest import SMALL, call
+from tests.end_to_end.conftest import SMALL, call, call_here
 
 GOOD = SMALL.format(sparsity="[0.5]", steps=10, pack="auto")
 
@@ -23,7 +23,7 @@ GOOD = SMALL.format(sparsity="[0.5]", steps=10, pack="auto")
 def test_a_bad_study_is_refused_before_anything_starts(tmp_path, command, old, new, expected):
     study = tmp_path / "bad.yaml"
     study.write_text(GOOD.replace(old, new))
-    done = call(command, study, "--out", tmp_path / "store")
+    done = call_here(command, study, "--out", tmp_path / "store")
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
@@ -32,10 +32,20 @@ def test_a_bad_study_is_refused_before_anything_starts(tmp_path, command, old, n
     assert not (tmp_path / "store").exists()
 
 
+def test_a_refusal_is_the_exit_code_and_all_that_the_process_says(tmp_path):
+    study = tmp_path / "bad.yaml"
+    study.write_text(GOOD.replace("two_layer", "two_layers"))
+    arguments = "run", study, "--out", tmp_path / "store"
+    done, here = call(*arguments), call_here(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", here.stderr)
+    assert done.stderr.startswith(f"error: {study}:")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_ray_client_is_refused_with_the_way_that_works(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(GOOD)
-    done = call("run", study, "--out", tmp_path / "store", "--address", "ray://localhost:10001")
+    done = call_here("run", study, "--out", tmp_path / "store", "--address", "ray://localhost:10001")
     assert done.returncode == 2
     assert "--address ray://localhost:10001" in done.stderr
     assert "--address auto" in done.stderr
@@ -79,7 +89,7 @@ def test_no_such_cluster_is_one_message(tmp_path):
 )
 def test_other_commands_refuse_in_one_message(small, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
-    done = call(*[a.format(store=small[1], none=tmp_path / "none") for a in arguments])
+    done = call_here(*[a.format(store=small[1], none=tmp_path / "none") for a in arguments])
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")

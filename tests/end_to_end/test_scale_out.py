@@ -9,7 +9,7 @@ import pytest
 from explorer import open_store
 from explorer.errors import StoreError
 from tests.end_to_end.cluster import local_cluster
-from tests.end_to_end.conftest import call, small_study, start
+from tests.end_to_end.conftest import call_here, small_study, start
 from tests.object_store.server import s3_server
 
 
@@ -69,14 +69,14 @@ def test_a_study_outlives_the_nodes_it_began_on_and_its_store_is_whole(cluster, 
     after = table[~table["cell_key"].isin(before["cell_key"])]
     assert len(set(after["worker"]) - set(before["worker"])) >= 1
 
-    counted = call(
+    counted = call_here(
         "query", store_uri, "SELECT status, count(*) AS cells FROM cells GROUP BY status", "--format", "json"
     )
     assert sum(row["cells"] for row in json.loads(counted.stdout)) == 64
-    fitted = call("boundary", store_uri, "--along", "sparsity", "--by", "rate", "--format", "json")
+    fitted = call_here("boundary", store_uri, "--along", "sparsity", "--by", "rate", "--format", "json")
     assert fitted.returncode == 0, fitted.stderr
     assert {row["rate"] for row in json.loads(fitted.stdout)} == {0.5, 1.0}
     for name in ("phase_diagram", "timeline"):
-        drawn = call("figure", store_uri, name, "--out", tmp_path / f"{name}.png")
+        drawn = call_here("figure", store_uri, name, "--out", tmp_path / f"{name}.png")
         assert drawn.returncode == 0, drawn.stderr
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
