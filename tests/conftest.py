@@ -1,8 +1,18 @@
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 # Workers of pytest-xdist share the cores: threads of each would wait for those of the others.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+# Which vectors the compiler can build, every process that compiles would find out by another one that imports torch; here the
+# compiler is asked once. One that does not know them all, of another kind of machine for instance, is left to be tried as ever.
+compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
+flags = ["-mavx512bf16", "-mamx-bf16", "-E", "-x", "c++", os.devnull]
+if compiler and subprocess.run([compiler, *flags], capture_output=True, check=False).returncode == 0:
+    os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
 
 from hypothesis import settings  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
@@ -13,3 +23,29 @@ install_import_hook("explorer.observables", "beartype.beartype")
 # Machines are shared: a slow example is not a wrong one.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
+
+# Files that take longest, first: pytest-xdist gives each to one process, and one that began last would keep the others waiting.
+LONGEST = (
+    "end_to_end/test_physics.py",
+    "architectures/test_contract.py",
+    "chaos/test_kills.py",
+    "training/test_pack.py",
+    "end_to_end/test_main_job.py",
+    "training/test_slots.py",
+    "end_to_end/test_scale_out.py",
+    "training/test_refit.py",
+    "test_contributing.py",
+    "engine/test_doctor.py",
+    "chaos/test_plugins.py",
+    "end_to_end/test_observability.py",
+    "end_to_end/test_interruptions.py",
+    "end_to_end/test_refine.py",
+    "chaos/test_stores.py",
+)
+PLACE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """In a stable sort: the tests of a file stay together and in their order."""
+    order = {PLACE / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))

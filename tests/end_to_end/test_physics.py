@@ -3,10 +3,13 @@
 Sparse data, d = 40; losses, phases and crossings of THEORY in Kögler et al. 2024 and Shevchenko et al. 2023.
 """
 
+import os
+
 import numpy as np
 import pytest
 
 from explorer import fit_boundary, load_study, open_store, run_study
+from explorer.engine.cluster import connected
 from explorer.theory import critical_sparsity, gaussian_loss, identity_loss
 
 RADEMACHER = """\
@@ -46,12 +49,19 @@ def trained(text, place):
 
 
 @pytest.fixture(scope="module")
-def rademacher(tmp_path_factory):
+def one_ray():
+    """Embedded as a run starts it, for both studies."""
+    with connected(None, os.cpu_count() or 1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def rademacher(one_ray, tmp_path_factory):
     return trained(RADEMACHER, tmp_path_factory.mktemp("rademacher"))
 
 
 @pytest.fixture(scope="module")
-def bases(tmp_path_factory):
+def bases(one_ray, tmp_path_factory):
     return trained(BASES, tmp_path_factory.mktemp("bases"))
 
 
