@@ -7,7 +7,7 @@ from explorer.store import open_store
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-import object_store_large as large  # noqa: E402
+import object_store_large as large
 
 PARTS, PILE, UNMERGED = 90, 30, 10
 
