@@ -239,9 +239,10 @@ def taken_over(folder: str, sizes: set[int]) -> tuple[list[dict[str, Any]], str]
     rows = [row for row in before["rows"] if row["parts"] not in sizes and "(line)" not in row["state"]]
     there = ", ".join(f"{parts:,}" for parts in sorted({row["parts"] for row in rows}))
     used = ", ".join(f"{key} {value}" for key, value in before["versions"].items())
-    return (
-        rows,
-        f"Rows of {there} parts without MiB are from a run before, all in one process: `{before['command']}`, {used}.",
+    where = "{processor}, {cores} cores, {memory_gib} GiB, {system}".format(**before["machine"])
+    return rows, (
+        f"Rows of {there} parts without MiB are from a run before and not of the machine above: `{before['command']}`, all in one "
+        f"process, on {where}; {used}. Between them and the others compare requests, not seconds."
     )
 
 
@@ -262,9 +263,9 @@ def write(rows: list[dict[str, Any]], sizes: list[int], large: int, out: str, ke
         "rival / this: requests of pyarrow.dataset over the parts as written, for all keys and statuses (beside resume and status) "
         "or the query, over those of this row, at the same size, where it may be on the line. Its query skips parts by their "
         "statistics after one GET.",
-        "resume, query and status: each in a process of its own, seconds without its imports, MiB the most memory it held, with them.",
-        f"Load averages at the end (1, 5, 15 minutes): {load}; the seconds are moto's on this machine, which looks through all names "
-        "of a bucket for every page of a listing.",
+        "resume, query and status: each in a process of its own, seconds without its imports, MiB the most memory it held, with them; "
+        "resume also holds a made-up cell and a key in Python for every cell, which a run does not hold in this form.",
+        f"Load averages at the end (1, 5, 15 minutes): {load}; the seconds are moto's on this machine.",
         *([kept] if kept else []),
     ]
     report.write("object_store", f"python {shlex.join(sys.argv)}", COLUMNS, compared(rows, lines), notes, out,

@@ -12,6 +12,7 @@ connections, `deny` refuses a kind of them for good.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -54,7 +55,10 @@ class S3Server:
         self._ask("PUT", f"/{name}")
 
     def load(self, place: str, folder: Path) -> None:
-        """Put every file below a folder of this machine at bucket/prefix, inside the endpoint: no request is counted."""
+        """Put every file below a folder of this machine at bucket/prefix, inside the endpoint: no request is counted.
+
+        The bucket is for reading alone from then on: its names are looked through once for all pages of all listings.
+        """
         self._ask("GET", f"{CONTROL}load?{urlencode({'place': place, 'folder': folder})}", seconds=900)
 
     def empty(self, bucket: str) -> None:
@@ -165,10 +169,22 @@ def _backend():
 
 
 def _load(place: str, folder: str) -> None:
-    bucket, _, prefix = place.partition("/")
+    backend, (bucket, _, prefix) = _backend(), place.partition("/")
     for path in Path(folder).rglob("*"):
         if path.is_file():
-            _backend().put_object(bucket, f"{prefix}/{path.relative_to(folder)}", path.read_bytes())
+            backend.put_object(bucket, f"{prefix}/{path.relative_to(folder)}", path.read_bytes())
+    look = type(backend).list_objects
+
+    @functools.cache
+    def listed(under: str | None, delimiter: str | None):
+        return look(backend, backend.get_bucket(bucket), under, delimiter, None, None)
+
+    def list_objects(asked, under, delimiter, marker, max_keys):
+        if asked.name == bucket and marker is None and max_keys is None:
+            return listed(under, delimiter)
+        return look(backend, asked, under, delimiter, marker, max_keys)
+
+    backend.list_objects = list_objects
 
 
 def _answer(respond, environ, status: str, content: bytes):
