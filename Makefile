@@ -48,10 +48,15 @@ audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/pip-audit --strict --disable-pip --no-deps -r constraints.txt
 
-# Every file that pip would install here, with its hash: pip install --require-hashes -r requirements.lock
+# What core and [train] need, each file with its hash, but for torch, whose build is yours to choose, and what only torch needs:
+# pip install -c constraints.txt torch && pip install --require-hashes --no-deps -r requirements.lock && pip install --no-deps -e .
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --extra train -c constraints.txt -o requirements.lock pyproject.toml
+	$(BIN)/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	needed = project['dependencies'] + project['optional-dependencies']['train']; \
+	print('\n'.join(one for one in needed if not one.startswith('torch')))" | CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile \
+	--quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-emit-index-url --no-emit-trusted-host \
+	--no-emit-find-links -c constraints.txt -o requirements.lock -
 
 # About two hours on two cores that do nothing else; results in benchmarks/results.
 bench: $(STAMP)

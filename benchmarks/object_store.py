@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
+import multiprocessing
 import os
+import resource
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import object_store_large
 import pyarrow.dataset as ds
 import report
 import store as made_up
@@ -32,9 +37,22 @@ from explorer.store.files import Files
 from tests.object_store.server import S3Server, s3_server
 
 LARGE = 100_000
-PILE = 512  # the parts at which a run merges
+PILE = object_store_large.PILE
 QUERY = "SELECT rate, avg(loss) AS loss FROM cells WHERE init = 'random' AND dimension = 64 GROUP BY rate ORDER BY rate"
-COLUMNS = ("parts", "state", "what", "requests", "LIST", "HEAD", "GET", "PUT", "DELETE", "seconds", "rival / this")
+COLUMNS = (
+    "parts",
+    "state",
+    "what",
+    "requests",
+    "LIST",
+    "HEAD",
+    "GET",
+    "PUT",
+    "DELETE",
+    "seconds",
+    "MiB",
+    "rival / this",
+)
 
 
 def resume(uri: str) -> int:
@@ -86,10 +104,55 @@ def fill(uri: str, packs: Iterator[Any], count: int) -> list[str]:
     return [key for _, rows in some for key in rows.column("cell_key").to_pylist()]
 
 
+def apart(ask: str, uri: str) -> dict[str, float]:
+    """What a question takes in a process of its own: seconds without its imports, and the most memory it held, with them."""
+    begin = time.perf_counter()
+    ASKED[ask](uri)
+    return {"seconds": time.perf_counter() - begin, "MiB": peak_mib()}
+
+
+def peak_mib() -> float:
+    """The most memory that this process held at once."""
+    if Path("/proc/self/status").exists():  # what getrusage says there includes the process that started this one
+        said = Path("/proc/self/status").read_text()
+        return int(said.partition("VmHWM:")[2].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+
+
+def asked(server: S3Server, parts: int, state: str, uri: str) -> list[dict[str, Any]]:
+    """A row for each question, asked in a fresh process."""
+    rows = []
+    for what in ASKED:
+        found: dict[str, float] = {}
+
+        def work(what: str = what, found: dict[str, float] = found) -> None:
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+                found.update(process.submit(apart, what, uri).result())
+
+        rows.append({**counted(server, parts, state, what, work), **found})
+        print(f"{'':7s} {found['seconds']:.1f} s by itself, {found['MiB']:.0f} MiB", flush=True)
+    return rows
+
+
+def large(server: S3Server, parts: int, place: str | None) -> list[dict[str, Any]]:
+    """The states that a run of so many parts leaves, made on a disk and put into the endpoint whole."""
+    rows: list[dict[str, Any]] = []
+    server.make_bucket("large")
+    with tempfile.TemporaryDirectory(dir=place) as made:
+        for state, folder in object_store_large.states(Path(made), parts):
+            begin = time.perf_counter()
+            server.load("large/store", folder)
+            print(f"{parts:7d} {state}: put there in {time.perf_counter() - begin:.0f} s", flush=True)
+            rows += asked(server, parts, state, server.uri("large/store"))
+            server.empty("large")
+    return rows
+
+
 def measured(server: S3Server, parts: int) -> list[dict[str, Any]]:
     """Two stores of so many parts: one read as it was written, one kept tidy all the while as a run does."""
     rows, keys = [], []
-    whole, kept = (server.uri(f"bench/{name}-{parts}") for name in ("whole", "kept"))
+    whole, kept = (server.uri(f"bench-{parts}/{name}") for name in ("whole", "kept"))
+    server.make_bucket(f"bench-{parts}")
     for uri in (whole, kept):
         StoreWriter(uri).create()
     packs = made_up.packs(parts * made_up.SPARSITIES)
@@ -97,15 +160,15 @@ def measured(server: S3Server, parts: int) -> list[dict[str, Any]]:
     StoreWriter(whole).keep_study("name: large\n", keys)
     StoreWriter(kept).keep_study("name: large\n", keys)
     del keys
-    asked = [counted(server, parts, "as written", what, lambda ask=ask: ask(whole)) for what, ask in ASKED.items()]
-    rows += asked
+    rows += asked(server, parts, "as written", whole)
     rows += [counted(server, parts, "as written", what, lambda ask=ask: ask(whole)) for what, ask in RIVALS.items()]
     rows.append(counted(server, parts, "as written", "compact", lambda: compact(whole)))
     rows.append(counted(server, parts, "compacted", "delete replaced", lambda: compact(whole, grace=0)))
-    rows += [counted(server, parts, "compacted", what, lambda ask=ask: ask(whole)) for what, ask in ASKED.items()]
+    rows += asked(server, parts, "compacted", whole)
     rows.append(counted(server, parts, "kept tidy", "publish and tidy", lambda: filled_tidily(kept, parts)))
-    rows += [counted(server, parts, "kept tidy", what, lambda ask=ask: ask(kept)) for what, ask in ASKED.items()]
-    return compared(rows)
+    rows += asked(server, parts, "kept tidy", kept)
+    server.empty(f"bench-{parts}")
+    return rows
 
 
 def filled_tidily(uri: str, parts: int) -> None:
@@ -117,10 +180,10 @@ def filled_tidily(uri: str, parts: int) -> None:
 
 
 def extrapolated(rows: list[dict[str, Any]], sizes: list[int]) -> list[dict[str, Any]]:
-    """Requests at 100,000 parts on the straight line through the measured sizes; reading a tidy store follows no line."""
+    """Requests at 100,000 parts on the straight line through the measured sizes, of what is not measured there."""
     found = []
-    for state, what in dict.fromkeys((row["state"], row["what"]) for row in rows):
-        if state == "kept tidy" and what in ASKED:
+    for state, what in dict.fromkeys((row["state"], row["what"]) for row in rows if row["parts"] in sizes):
+        if what in ASKED and state != "as written":
             continue
         counts = [
             next(r["requests"] for r in rows if (r["state"], r["what"], r["parts"]) == (state, what, n)) for n in sizes
@@ -129,45 +192,83 @@ def extrapolated(rows: list[dict[str, Any]], sizes: list[int]) -> list[dict[str,
         found.append(
             {"parts": LARGE, "state": f"{state} (line)", "what": what, "requests": round(start + slope * LARGE)}
         )
-    return compared(found)
+    return found
 
 
-def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of one size, with the rival's requests over theirs."""
-    reference = {row["what"]: row["requests"] for row in rows}
-    for row in rows:
-        if row["what"] in RIVAL_OF:
-            row["rival / this"] = reference[RIVAL_OF[row["what"]]] / row["requests"]
-    return rows
+def compared(rows: list[dict[str, Any]], lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows by size, measured ones first, with the rival's requests over theirs: at the same size, measured or on the line."""
+    ordered = sorted([*rows, *lines], key=lambda row: row["parts"])
+    reference = {(row["parts"], row["what"]): row["requests"] for row in ordered}
+    for row in ordered:
+        rival = reference.get((row["parts"], RIVAL_OF.get(row["what"], "")))
+        if rival is not None:
+            row["rival / this"] = rival / row["requests"]
+    return ordered
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--parts", type=int, nargs="+", default=[1000, 10_000], help="sizes of the stores, in parts of 50 rows"
+        "--parts", type=int, nargs="*", default=[1000, 10_000], help="sizes of the stores, in parts of 50 rows"
     )
+    parser.add_argument(
+        "--large", type=int, default=LARGE, help="size of the store that is read as a run leaves it; 0 for none"
+    )
+    parser.add_argument("--place", help="where the large store is made, 6 GB; default a temporary folder")
     parser.add_argument("--out", default=report.RESULTS, help="folder of the results; default benchmarks/results")
+    parser.add_argument(
+        "--keep", action="store_true", help="take rows of other sizes over from the results that are there"
+    )
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
+    rows, kept = taken_over(given.out, {*given.parts, given.large}) if given.keep else ([], "")
+    done = sorted({row["parts"] for row in rows})
     with s3_server() as server:
         os.environ.update(server.environment)
-        server.make_bucket("bench")
+        if given.large:
+            rows += large(server, given.large, given.place)
+            write(rows, done, given.large, given.out, kept)
         for parts in given.parts:
             rows += measured(server, parts)
-    if len(given.parts) > 1:
-        rows += extrapolated(rows, given.parts)
-    rest = ", ".join(f"{parts % PILE} of {parts}" for parts in given.parts)
+            done.append(parts)
+            write(rows, done, given.large, given.out, kept)
+
+
+def taken_over(folder: str, sizes: set[int]) -> tuple[list[dict[str, Any]], str]:
+    """The measured rows of other sizes than these that are in the results, and a note that says where they are from."""
+    before = json.loads((Path(folder) / "object_store.json").read_text())
+    rows = [row for row in before["rows"] if row["parts"] not in sizes and "(line)" not in row["state"]]
+    there = ", ".join(f"{parts:,}" for parts in sorted({row["parts"] for row in rows}))
+    used = ", ".join(f"{key} {value}" for key, value in before["versions"].items())
+    where = "{processor}, {cores} cores, {memory_gib} GiB, {system}".format(**before["machine"])
+    return rows, (
+        f"Rows of {there} parts without MiB are from a run before and not of the machine above: `{before['command']}`, all in one "
+        f"process, on {where}; {used}. Between them and the others compare requests, not seconds."
+    )
+
+
+def write(rows: list[dict[str, Any]], sizes: list[int], large: int, out: str, kept: str) -> None:
+    """The results so far."""
+    lines = extrapolated(rows, sizes) if len(sizes) > 1 else []
+    rest = ", ".join(f"{parts % PILE} of {parts}" for parts in sizes)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     notes = [
-        f"Rows of {LARGE:,} parts are not measured: they lie on the straight line through the sizes above.",
-        "Parts of 50 rows and 63 columns of cells, no curves or minimizers kept. A part that is not merged is HEAD + GET.",
-        f"kept tidy: merged whenever {PILE} parts have piled up, as a run does, replaced files still listed; the rest, of which a run "
-        f"may leave up to {2 * PILE}, is as written: here {rest}. What reading takes follows that rest.",
+        f"Rows of {LARGE:,} parts marked (line) are not measured: they lie on the straight line through the sizes above.",
+        f"The other rows of {large:,} parts are counted on a store of {large * made_up.SPARSITIES:,} cells, "
+        f"{object_store_large.UNMERGED} of its parts not merged yet, the most that a run leaves. Replaced parts are there by name and "
+        "empty (to read one would fail); `replaced listed`: nothing has been deleted since the first part, which a run does an hour "
+        "after each merge.",
+        "Parts of 50 rows and 64 columns of cells, no curves or minimizers kept. A part that is not merged is HEAD + GET.",
+        f"kept tidy, of the other sizes: merged whenever {PILE} parts have piled up, as a run does, replaced files still listed; the "
+        f"rest, of which a run may leave up to {2 * PILE}, is as written: here {rest}. What reading takes follows that rest.",
         "rival / this: requests of pyarrow.dataset over the parts as written, for all keys and statuses (beside resume and status) "
-        "or the query, over those of this row. Its query skips parts by their statistics after one GET.",
+        "or the query, over those of this row, at the same size, where it may be on the line. Its query skips parts by their "
+        "statistics after one GET.",
+        "resume, query and status: each in a process of its own, seconds without its imports, MiB the most memory it held, with them; "
+        "resume also holds a made-up cell and a key in Python for every cell, which a run does not hold in this form.",
         f"Load averages at the end (1, 5, 15 minutes): {load}; the seconds are moto's on this machine.",
+        *([kept] if kept else []),
     ]
-    report.write("object_store", f"python {shlex.join(sys.argv)}", COLUMNS, rows, notes, given.out,
+    report.write("object_store", f"python {shlex.join(sys.argv)}", COLUMNS, compared(rows, lines), notes, out,
                  packages=("pyarrow", "duckdb", "moto"))  # fmt: skip
 
 

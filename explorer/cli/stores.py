@@ -117,7 +117,10 @@ def compact(
     ] = 3600.0,
     form: Format = "table",
 ) -> None:
-    """Merge a store's many small files into few. Safe at any time: while runs write, while others read, and to stop."""
+    """Merge a store's many small files into few; delete what they replaced, and checkpoints of a month ago.
+
+    Safe at any time: while runs write, while others read, and to stop.
+    """
     import pandas as pd
 
     from explorer.store.addresses import shown

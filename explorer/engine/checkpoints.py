@@ -20,13 +20,15 @@ import torch
 
 from explorer.cells import Pack
 from explorer.errors import StoreError
+from explorer.store import open_store
 from explorer.store.files import Files
+from explorer.store.leftovers import FOLDER, remove_forgotten
 from explorer.training import CellState
 from explorer.training.program import compiler_available
 
 log = logging.getLogger("explorer")
 
-FOLDER, SUFFIX = "checkpoints", ".ckpt"
+SUFFIX = ".ckpt"
 MAGIC = b"explorer checkpoint 1\n"
 LENGTH_BYTES = 8
 LONGEST_HEADER = 2**26
@@ -204,6 +206,23 @@ class Farthest:
 
 
 NOTHING_SAVED = Farthest({})
+
+
+def of_use(files: Files, retry_failed: bool = False) -> list[Header]:
+    """The checkpoints of a store that hold a cell without a row, or without a good one.
+
+    The others are deleted, and so is what was last written a month ago, whatever its cells.
+    """
+    try:
+        remove_forgotten(files)
+    except StoreError as error:
+        log.warning("%s", error)
+    found = headers(files)
+    if not found:
+        return []
+    done = open_store(files.address).keys(retry_failed)
+    remove_done(files, found, done)
+    return [header for header in found if not done.issuperset(header.steps)]
 
 
 def remove_done(files: Files, found: Sequence[Header], done: Iterable[str]) -> None:

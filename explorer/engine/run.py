@@ -89,6 +89,8 @@ def run_study(
     writer = StoreWriter(plan.out)
     writer.create()
     writer.keep_study(study.text, [cell.key for cell in study.cells])
+    if not plan.packs:  # there is no training that would look after them
+        checkpoints.of_use(writer.files, retry_failed)
     begin = time.monotonic()
     measured = address is not None if metrics is None else metrics
     interrupted = _train(_rounds(plan, proposer, writer, progress), writer, address, progress, measured)
@@ -237,7 +239,9 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
     keep = plan.study.keep
     store = plan.out if "://" in plan.out else os.path.abspath(plan.out)
     files = Files(store)
-    supply = PackSupply(plan.queue(), capacity.workers, checkpoints.Farthest.of(_checkpoints(files)))
+    supply = PackSupply(
+        plan.queue(), capacity.workers, checkpoints.Farthest.of(checkpoints.of_use(files, plan.retry_failed))
+    )
     observer.planned(supply.open)
     recovery = Recovery(supply.open, files)
     trainable = tune.with_parameters(
@@ -275,7 +279,7 @@ def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Obser
             )
             results = _fitted(tuner)
         _publish_dead_packs(plan, supply.open, results, progress)
-        _checkpoints(files)
+        checkpoints.of_use(files, plan.retry_failed)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -313,16 +317,6 @@ def _say_unused(capacity: cluster.Capacity, told: set[str]) -> None:
             told.add(message)
             log.warning(message)
             print(message, file=sys.stderr)
-
-
-def _checkpoints(files: Files) -> list[checkpoints.Header]:
-    """The checkpoints of a store that are of use: those whose cells are all done are deleted."""
-    found = checkpoints.headers(files)
-    if not found:
-        return []
-    done = open_store(files.address).keys()
-    checkpoints.remove_done(files, found, done)
-    return [header for header in found if not set(header.steps) <= set(done)]
 
 
 def _publish_dead_packs(plan: Plan, packs: Mapping[int, Pack], results: Any, progress: RunProgress) -> None:

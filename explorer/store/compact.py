@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from explorer.errors import StoreError
 from explorer.records import settings_of
+from explorer.store import leftovers
 from explorer.store.addresses import AT_ONCE
 from explorer.store.damage import refusal
 from explorer.store.files import Files
@@ -78,7 +79,7 @@ class _Batch:
 
 
 def compact(root: str, grace: float = GRACE_SECONDS) -> list[Compacted]:
-    """Merge the small files of a store, and delete files that were replaced at least `grace` seconds ago.
+    """Merge the small files of a store, and delete files that were replaced at least `grace` seconds ago, and old checkpoints.
 
     Safe while runs write, readers read and other compacts run, if none of them takes longer than `grace` from listing a store to
     reading its last file; a `Store` that does looks again by itself. Raises StoreError where there is no store, where parts disagree
@@ -89,9 +90,11 @@ def compact(root: str, grace: float = GRACE_SECONDS) -> list[Compacted]:
     opened = open_store(root)
     opened.schema  # noqa: B018  parts that disagree are refused before any work
     try:
-        return [_compact_folder(opened.files, folder, grace, _all_small, lambda: None) for folder in FOLDERS]
+        done = [_compact_folder(opened.files, folder, grace, _all_small, lambda: None) for folder in FOLDERS]
     except Unreadable as error:
         raise refusal(opened.files, error) from error
+    forgotten = leftovers.remove_forgotten(opened.files)
+    return [*done, Compacted(leftovers.FOLDER, 0, 0, forgotten, 0)] if forgotten else done
 
 
 def tidy(

@@ -1,16 +1,21 @@
 """Packs that are left in the middle and gone on with: by another job, in other packs, from good and from bad checkpoints."""
 
 import json
+import os
 import pickle
+import time
 
 import pytest
 
+from explorer import load_study, run_study
 from explorer.cells import Cell, Pack
 from explorer.engine import checkpoints
 from explorer.engine.job import PackJob
 from explorer.sections import Keep
 from explorer.store import StoreWriter, open_store
+from explorer.store.compact import compact
 from explorer.store.files import Files
+from explorer.store.leftovers import KEPT_SECONDS
 from explorer.training.pack import PackRun
 
 STEPS = 400
@@ -228,3 +233,44 @@ def test_the_store_shows_nothing_of_its_checkpoints(store):
     opened = open_store(store)
     assert opened.to_pandas().empty
     assert opened.status()["done"] == 0
+
+
+STUDY = """\
+name: left
+axes: {source: sparse, sparsity: [0.3, 0.6], architecture: two_layer, dimension: 8, rate: 1.0}
+training: {steps: 400, batch: 16, evaluation_samples: 256}
+"""
+
+
+@pytest.fixture
+def complete(store, tmp_path):
+    """A study of which every cell has a row in the store, and what was left there beside: a checkpoint each, by what is true of it."""
+    (tmp_path / "study.yaml").write_text(STUDY)
+    study = load_study(tmp_path / "study.yaml")
+    left = {}
+    for name, cells in (("done", study.cells), ("old", CELLS[:2]), ("young", CELLS[2:4])):
+        before = set(saved(store))
+        begun(store, 100, cells=cells)
+        (left[name],) = set(saved(store)) - before
+    left["not one"] = store / "checkpoints" / "damaged.ckpt"
+    left["not one"].write_bytes(b"nothing")
+    for name in ("old", "not one"):
+        os.utime(left[name], (time.time() - KEPT_SECONDS - 60,) * 2)
+    finish(job(store, study.cells, checkpoint_seconds=0))
+    return study, left
+
+
+def test_the_next_run_removes_checkpoints_that_nobody_goes_on_with_even_where_it_has_nothing_to_train(complete, store):
+    study, left = complete
+    assert set(saved(store)) == set(left.values())
+    summary = run_study(study, str(store), progress=False)
+    assert (summary.complete, summary.trained) == (True, 0)
+    assert saved(store) == [left["young"]]
+
+
+def test_compact_removes_what_nobody_has_written_for_a_month_and_leaves_what_may_be_in_training(complete, store):
+    _, left = complete
+    removed = {row.folder: row.deleted for row in compact(str(store))}
+    assert removed["checkpoints"] == 2
+    assert set(saved(store)) == {left["done"], left["young"]}
+    assert "checkpoints" not in {row.folder for row in compact(str(store))}

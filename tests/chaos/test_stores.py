@@ -17,6 +17,7 @@ from explorer.engine.job import PackJob
 from explorer.errors import StoreError
 from explorer.sections import Keep
 from explorer.store import StoreWriter
+from tests.chaos.conftest import study_of
 from tests.chaos.test_checkpoints import CELLS, WIDTH, finish
 
 CHILD = """
@@ -25,6 +26,7 @@ from explorer.cells import Pack
 from explorer.engine.job import PackJob
 from explorer.sections import Keep
 from explorer.store import StoreWriter
+from tests.chaos.conftest import study_of
 from tests.chaos.test_checkpoints import CELLS, WIDTH
 {before}
 StoreWriter(sys.argv[1]).create()
@@ -140,13 +142,64 @@ def test_of_a_cell_published_again_by_a_clock_that_went_back_one_row_counts(tmp_
     assert sorted(table["cell_key"]) == sorted(cell.key for cell in CELLS[:3])
 
 
-def test_a_store_that_may_not_be_written_is_refused_before_training(tmp_path):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    place = tmp_path / "locked"
-    place.mkdir(mode=0o500)
-    with pytest.raises(StoreError, match="could not be written"):
+UNTRAINED = """
+import sys
+import explorer.engine.cluster as cluster
+
+def connected(*given):
+    raise SystemExit("Ray was about to start")
+
+cluster.connected = connected
+from explorer.cli import main
+main()
+"""
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """Makes a folder one that cannot be written, whoever runs the program; gives what to put before a command for that."""
+
+    def made(place: Path) -> list[str]:
+        mount = f'mount --bind {place} {place} && mount -o remount,bind,ro {place} && exec "$@"'
+        wrapper = ["unshare", "-rm", "sh", "-c", mount, "sh"]
+        if not subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode:
+            return wrapper
+        if os.geteuid():
+            place.chmod(0o500)
+            return []
+        wrapper = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        for folder in (tmp_path, *list(tmp_path.parents)[:-2]):
+            folder.chmod(folder.stat().st_mode | 0o055)
+        tried = [*wrapper, sys.executable, "-c", "import os, sys, explorer; os.listdir(sys.argv[1])", str(place)]
+        found = subprocess.run(tried, capture_output=True, text=True, check=False)
+        if found.returncode:
+            pytest.skip(f"no mount namespace here, and nobody else may run the program: {found.stderr.strip()}")
+        return wrapper
+
+    yield made
+    for folder in tmp_path.rglob("*/"):
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["no store yet", "a store is there"])
+def test_a_store_that_may_not_be_written_is_refused_before_ray_starts_and_can_be_read(tmp_path, read_only, there):
+    study, place = study_of(tmp_path / "study.yaml"), tmp_path / "locked"
+    place.mkdir()
+    if there:
         StoreWriter(str(place / "store")).create()
+    before = sorted(place.rglob("*"))
+    program = [*read_only(place), sys.executable, "-c", UNTRAINED]
+
+    def call(*words):
+        return subprocess.run([*program, *map(str, words)], capture_output=True, text=True, timeout=200, check=False)
+
+    done = call("run", study, "--out", place / "store")
+    assert done.returncode == 2, done.stderr
+    assert f"{place}/store" in done.stderr
+    assert "could not be written" in done.stderr
+    assert sorted(place.rglob("*")) == before
+    if there:
+        assert call("status", place / "store").returncode == 0
 
 
 def test_a_study_of_which_every_cell_diverged_is_done_and_says_so(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ connections, `deny` refuses a kind of them for good.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 CONTROL = "/-/"
@@ -52,6 +54,17 @@ class S3Server:
     def make_bucket(self, name: str) -> None:
         self._ask("PUT", f"/{name}")
 
+    def load(self, place: str, folder: Path) -> None:
+        """Put every file below a folder of this machine at bucket/prefix, inside the endpoint: no request is counted.
+
+        The bucket is for reading alone from then on: its names are looked through once for all pages of all listings.
+        """
+        self._ask("GET", f"{CONTROL}load?{urlencode({'place': place, 'folder': folder})}", seconds=900)
+
+    def empty(self, bucket: str) -> None:
+        """Forget all that is in a bucket, inside the endpoint."""
+        self._ask("GET", f"{CONTROL}empty?{urlencode({'bucket': bucket})}")
+
     def counts(self) -> Counter[str]:
         """Requests since the last `reset_counts`, by kind: GET, HEAD, LIST, PUT, POST, DELETE."""
         return Counter(json.loads(self._ask("GET", f"{CONTROL}counts")))
@@ -67,8 +80,8 @@ class S3Server:
         """Every request of this kind is answered 403 AccessDenied; an empty kind ends that."""
         self._ask("GET", f"{CONTROL}deny?{urlencode({'kind': kind})}")
 
-    def _ask(self, method: str, path: str) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def _ask(self, method: str, path: str, seconds: float = 60) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request(method, path, headers={INSIDE: "1"})
             answer = connection.getresponse()
@@ -139,8 +152,39 @@ class _Endpoint:
                 self.failing = {"times": int(options["times"][0]), "kind": options["kind"][0], "how": options["how"][0]}
             elif word == "deny":
                 self.denied = options["kind"][0]
+            elif word == "load":
+                _load(*options["place"], *options["folder"])
+            elif word == "empty":
+                _backend().get_bucket(*options["bucket"]).keys.clear()
         respond("200 OK", [("Content-Length", str(len(answer)))])
         return [answer]
+
+
+def _backend():
+    """What moto keeps of this endpoint's account."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
+
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+
+
+def _load(place: str, folder: str) -> None:
+    backend, (bucket, _, prefix) = _backend(), place.partition("/")
+    for path in Path(folder).rglob("*"):
+        if path.is_file():
+            backend.put_object(bucket, f"{prefix}/{path.relative_to(folder)}", path.read_bytes())
+    look = type(backend).list_objects
+
+    @functools.cache
+    def listed(under: str | None, delimiter: str | None):
+        return look(backend, backend.get_bucket(bucket), under, delimiter, None, None)
+
+    def list_objects(asked, under, delimiter, marker, max_keys):
+        if asked.name == bucket and marker is None and max_keys is None:
+            return listed(under, delimiter)
+        return look(backend, asked, under, delimiter, marker, max_keys)
+
+    backend.list_objects = list_objects
 
 
 def _answer(respond, environ, status: str, content: bytes):
