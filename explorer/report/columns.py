@@ -114,14 +114,22 @@ def plain(value: Any) -> Any:
     return None if value is None or value != value else value
 
 
-def text_of(value: Any) -> str:
-    """A level as it is shown: numbers to 12 digits, names without control characters."""
+def texts_of(levels: Sequence[Any]) -> list[str]:
+    """Levels as they are shown: numbers to as few digits, six or twelve, as tell them apart."""
+    short = [text_of(level, 6) for level in levels]
+    return short if len(set(short)) == len(short) else [text_of(level) for level in levels]
+
+
+def text_of(value: Any, digits: int = 12) -> str:
+    """A value as it is shown, a name without control characters."""
     if value is None:
         return ABSENT
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
-        return ("∞" if value > 0 else "−∞") if math.isinf(value) else f"{value:.12g}"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return ("∞" if value > 0 else "−∞") if math.isinf(value) else f"{value:.{digits}g}"
     return escaped(str(value))
 
 

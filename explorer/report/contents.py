@@ -12,7 +12,7 @@ from explorer.plain_text import escaped
 from explorer.records import STATUSES
 from explorer.registry import nearest
 from explorer.report.boundaries import Boundaries, read_boundaries
-from explorer.report.columns import Cells, Setting, colours, packed, read_cells, text_of
+from explorer.report.columns import Cells, Setting, colours, packed, read_cells, text_of, texts_of
 from explorer.report.details import Embedded
 from explorer.report.notation import unicode_text
 from explorer.report.provenance import facts, failed, study_titles
@@ -80,7 +80,7 @@ def _setting(setting: Setting) -> dict[str, Any]:
     return {
         **_names(setting.name),
         **packed(setting.codes),
-        "levels": [text_of(level) for level in setting.levels],
+        "levels": texts_of(setting.levels),
         "numbers": numbers,
         "scale": setting.scale,
         "role": setting.role,

@@ -101,10 +101,11 @@
       return;
     }
     spec.datasets = data;
-    const result = await vegaEmbed("#diagram", spec, { actions: false, ast: true, defaultStyle: false, renderer: "canvas", tooltip: hovered });
+    const result = await vegaEmbed("#diagram", spec, { actions: false, ast: true, defaultStyle: false, renderer: "canvas", tooltip: false });
     if (turn !== drawing) { result.finalize(); return; }
     shown?.finalize();
     shown = { view: result.view, frame, finalize: () => result.finalize() };
+    result.view.addEventListener("pointermove", hovered);
     result.view.addEventListener("click", (event) => { const point = under(event); if (point) choose(point); });
     document.documentElement.dataset.drawn = String(turn);
   }
@@ -119,12 +120,13 @@
     return view.points.find((p) => within(at[0], p.x0, p.x1) && within(at[1], p.y0, p.y1));
   }
 
-  function hovered(_handler, event, item, what) {
-    const card = $("card"), datum = item?.datum;
-    card.hidden = !what || !datum;
-    if (card.hidden) return;
+  // The numbers of the marker under the pointer, else of the cell, whatever else lies over it.
+  function hovered(event, item) {
+    const card = $("card"), what = item?.tooltip, datum = what ? item.datum : under(event);
+    card.hidden = !datum;
+    if (!datum) return;
     const body = made("tbody");
-    rows(body, what === "cell" ? numbersOf(datum) : what === "theory" ? [["theory", number(datum.critical)]] : boundaryOf(datum));
+    rows(body, what === "theory" ? [["theory", number(datum.critical)]] : what ? boundaryOf(datum) : numbersOf(datum));
     const inner = made("table");
     inner.append(body);
     card.replaceChildren(inner);
@@ -132,6 +134,8 @@
     card.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 4))}px`;
     card.style.top = `${event.clientY + 14 + box.height > innerHeight ? event.clientY - 14 - box.height : event.clientY + 14}px`;
   }
+
+  $("diagram").addEventListener("pointerleave", () => { $("card").hidden = true; });
 
   function numbersOf(point) {
     const value = slices.value(page, choice.value), all = view.points.find((p) => p.xi === point.xi && p.yi === point.yi);

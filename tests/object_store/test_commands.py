@@ -133,3 +133,12 @@ def test_an_address_is_shown_without_its_secrets(address, shown):
     from explorer.store import addresses
 
     assert addresses.shown(address) == shown
+
+
+def test_a_report_of_it_holds_no_secret(ran, tmp_path):
+    _, uri, _, _ = ran
+    done = call("report", uri, "--out", tmp_path / "report.html")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "report.html").read_text()
+    assert SECRET not in page + done.output
+    assert "explorer replay 's3://***@" in page

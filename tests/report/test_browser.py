@@ -151,6 +151,16 @@ def test_boundaries_and_theory_are_in_the_table_and_in_the_legend(page):
     assert page.locator("#legend li:visible").count() == 0  # no axis along which they lie
 
 
+def test_no_mark_hides_the_numbers(page):
+    seen = []
+    for down in (0.3, 0.34):
+        for share in range(116, 140):
+            page.mouse.move(*at(page, share / 200, down))
+            seen.append(page.evaluate("() => card.hidden ? '' : card.innerText"))
+    assert all(seen)
+    assert any(text.startswith(("switch", "crossing", "theory")) for text in seen)
+
+
 def test_a_cell_is_chosen_by_keyboard_alone(page, store):
     page.focus("#diagram")
     before = table(page, "#settings")

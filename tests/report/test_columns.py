@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from explorer.report.columns import colours, packed, read_cells, text_of
+from explorer.report.columns import colours, packed, read_cells, text_of, texts_of
 from explorer.report.contents import View, contents
 from explorer.report.page import json_text
 from tests.figures.stores import SEARCH, make, searching, zoo
@@ -95,3 +95,9 @@ def test_an_outlier_does_not_stretch_the_colours():
     assert colours("loss", column)[1] < 0.25
     assert colours("localization", column) == (0.0, 1.0)
     assert colours("loss", np.full(3, 2, dtype=np.float32)) == (1.5, 2.5)
+
+
+def test_levels_are_as_short_as_they_can_be_told_apart():
+    assert texts_of([1 / 3, 0.5, None]) == ["0.333333", "0.5", "—"]
+    assert texts_of([0.1234567, 0.1234568]) == ["0.1234567", "0.1234568"]
+    assert texts_of([10**6, True]) == ["1000000", "true"]

@@ -110,3 +110,8 @@ def test_a_damaged_table_of_timings_is_named_and_harms_no_outcome(writer):
     assert len(store.to_pandas()) == 1
     with pytest.raises(StoreError, match=r"r1\.packs\.parquet: not a Parquet file.*holds timings"):
         store.packs()
+
+
+def test_failed_cells_without_an_error_are_counted(writer):
+    failed(writer, [sparse(0), sparse(1)], [None, None], "pack", traced=False)
+    assert found(writer)["cells"].tolist() == [2]
