@@ -92,7 +92,7 @@ def packs(outcomes: int) -> Iterator[tuple[str, pa.Table, pa.Table]]:
             "status": np.where(noise.random(SPARSITIES) < 0.9, "converged", "budget"), "pack_key": [pack] * SPARSITIES,
             "error": [None] * SPARSITIES, "steps_taken": [3000] * SPARSITIES, "seconds": [0.4] * SPARSITIES,
             "pack_width": [64] * SPARSITIES, "explorer_version": ["0.1.0"] * SPARSITIES, "torch_version": ["2.9.0"] * SPARSITIES,
-            "ray_version": ["2.60.0"] * SPARSITIES, "git_revision": ["0" * 40] * SPARSITIES,
+            "ray_version": ["2.60.0"] * SPARSITIES, "git_revision": ["0" * 40] * SPARSITIES, "plugins": [None] * SPARSITIES,
             "host": [f"worker-{number % 50}"] * SPARSITIES, "worker": [number % 50] * SPARSITIES,
             "device": ["cuda:0"] * SPARSITIES, "threads": [1] * SPARSITIES,
             "compiled": [True] * SPARSITIES, "finished_at": [STARTED + timedelta(seconds=number)] * SPARSITIES,

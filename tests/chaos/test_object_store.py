@@ -16,6 +16,7 @@ from explorer.engine.job import PackJob
 from explorer.errors import StoreError
 from explorer.sections import Keep
 from explorer.store.files import Files
+from explorer.training.program import compiler_available
 from tests.chaos.conftest import alone, stored, study_of
 from tests.chaos.test_checkpoints import finish
 from tests.object_store.server import s3_server
@@ -71,8 +72,19 @@ def rows_of(uri):
         return {}
 
 
+@pytest.fixture
+def without_compiler(environment, monkeypatch):
+    """This process as those of `environment` are; it is asked once, by whichever test comes first."""
+    monkeypatch.setenv("PATH", environment["PATH"])
+    for name in ("CXX", "CC"):
+        monkeypatch.delenv(name, raising=False)
+    compiler_available.cache_clear()
+    yield
+    compiler_available.cache_clear()
+
+
 def test_a_pack_whose_worker_is_killed_goes_on_from_its_checkpoint_in_the_bucket_to_the_same_bits(
-    endpoint, environment, tmp_path, monkeypatch
+    endpoint, environment, without_compiler, tmp_path
 ):
     study, uri = study_of(tmp_path / "study.yaml", steps=STEPS, pack=PACK), endpoint.uri("studies/worker")
     command = [sys.executable, "-c", WORKER, study, uri]
@@ -81,9 +93,6 @@ def test_a_pack_whose_worker_is_killed_goes_on_from_its_checkpoint_in_the_bucket
     assert rows_of(uri) == {}
     assert len(steps) == PACK
     assert all(0 < taken < STEPS for taken in steps.values())
-    monkeypatch.setenv("PATH", environment["PATH"])  # without a compiler, as the worker that was killed
-    for name in ("CXX", "CC"):
-        monkeypatch.delenv(name, raising=False)
     job = PackJob(Pack(tuple(load_study(study).cells), PACK), uri, Keep(), goes_on=True)
     (note,) = job.notes()
     assert note == f"{PACK} of {PACK} cells go on from a checkpoint, {sum(steps.values())} steps in all"

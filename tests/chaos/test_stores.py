@@ -59,11 +59,11 @@ def waiting(working):
     raise AssertionError("the store took everything")
 
 
-def child(place, before="", each="pass", wrapper=()):
+def child(place, before="", each="pass", wrapper=(), environment=None):
     code = textwrap.dedent(CHILD).format(before=before, each=each)
     return subprocess.run(
         [*wrapper, sys.executable, "-c", code, str(place)], capture_output=True, text=True, timeout=200, check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[2], env=environment,
     )  # fmt: skip
 
 
@@ -91,8 +91,8 @@ def test_a_store_that_stays_away_is_an_error_that_says_where(tmp_path, quick, mo
         finish(working)
 
 
-def test_files_that_may_not_grow_are_waited_for_and_leave_nothing_half(tmp_path):
-    """What a full quota does: the kernel refuses the bytes, not the file."""
+def test_files_that_may_not_grow_are_waited_for_and_leave_nothing_half(tmp_path, environment):
+    """What a full quota does: the kernel refuses the bytes, not the file. Without a compiler, whose files may not grow either."""
     before = f"""
 import resource, signal
 from explorer.engine import job as module
@@ -101,7 +101,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, {resource.RLIM_INFINITY}))
 """
     each = "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2) if len(job.results) == len(CELLS) else None"
-    done = child(tmp_path / "store", before, each)
+    done = child(tmp_path / "store", before, each, environment=environment)
     assert done.returncode == 0, done.stderr
     assert "waiting for the store" in done.stdout
     assert "File too large" in done.stdout
