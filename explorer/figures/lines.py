@@ -62,7 +62,9 @@ def extract(store: Store, options: Options) -> Lines:
     table = cells(store, options, (x, value, "seed", "init"), (x, value))
     table = from_start(table.dropna(subset=[x, value]), store, options)
     split = y != x and y in table and table[y].nunique() > 1
-    others = telling(table, varying(table, store.settings, (x, y) if split else (x,)))
+    within = [group for _, group in table.groupby(y)] if split else [table]
+    vary = varying(table, store.settings, (x, y) if split else (x,))
+    others = telling(table, [name for name in vary if any(name in varying(group, vary, ()) for group in within)])
     named = table.assign(line=[_name(others, row) for row in table[others].itertuples(index=False)])
     order = table[others].assign(line=named["line"]).drop_duplicates("line")
     names = list(order.sort_values(others)["line"]) if others else [""]
@@ -77,7 +79,9 @@ def extract(store: Store, options: Options) -> Lines:
 
 
 def _name(others: list[str], row: tuple[Any, ...]) -> str:
-    return ", ".join(_title(name, value) for name, value in zip(others, row, strict=True) if value == value)
+    return ", ".join(
+        _title(name, value) for name, value in zip(others, row, strict=True) if value is not None and value == value
+    )
 
 
 def _title(name: str, value: Any) -> str:

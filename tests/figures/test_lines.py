@@ -29,6 +29,13 @@ def test_names_are_panels_too(tmp_path):
     assert data.names == ["not tied", "tied"]
 
 
+def test_settings_that_go_with_the_panel_tell_no_lines_apart(tmp_path):
+    """Tied decoders are not refitted: `refit` is missing there, and the same in all rows of the other panel."""
+    data = shown(tmp_path, cells(rate=1.0, tied=(True, False), dimension=(8, 16)), y="tied")
+    assert data.names == ["$d$ = $8$", "$d$ = $16$"]
+    assert all(set(panel.means["line"]) == set(data.names) for panel in data.panels)
+
+
 def test_means_and_bands_are_students_over_seeds_from_one_start(tmp_path):
     rows = shown(tmp_path, cells(rate=1.0)).panels[0].means.set_index("sparsity")
     values = [1 - 0.6366197723675814 + 0.001 * np.cos(17 * seed + 5 * 0.3) for seed in range(3)]
