@@ -12,8 +12,8 @@ papers.register("images")(
             Drawing(
                 "lines",
                 "Loss of gradient descent against the compression rate r on whitened grey patches of CIFAR-10 and "
-                "MNIST. Dashed: what isotropic Gaussian data have. Lines: the shrinkage of the whitening, the weight "
-                "of the mean eigenvalue in each.",
+                "MNIST. Dashed: what isotropic Gaussian data have. Marks: the shrinkage of the whitening, the weight "
+                "of the mean eigenvalue in each; with more of it directions keep less variance, and lose less.",
                 options={"x": "rate", "y": "dataset", "value": "loss"},
             ),
         ),
