@@ -27,6 +27,8 @@ from explorer.theory import gaussian_loss, predicted_limits
 FINE = 120
 # Where losses fall by this factor or more they are drawn on a logarithmic scale.
 DECADES = 30
+# Along these, theory knows the limit of infinitely many alone.
+UNLIMITED = ("samples", "weight_bits")
 # Limits that are drawn beside losses, in this order: what an architecture itself reaches, then what it is compared with.
 LIMITS = {
     "loss": "theory, $d\\to\\infty$",
@@ -120,7 +122,7 @@ def _limits(settings: Mapping[Any, Any], x: str, grid: NDArray[np.float64]) -> d
     """The limits of one line: its own, or where that is not known those of the phases it may be in."""
     changed = {"code_dimension"} if x in ("rate", "dimension") else set()
     known = {k: v for k, v in settings.items() if k not in changed}
-    points = [_predicted({**known, x: point}) for point in grid]
+    points = [_predicted({**known, x: math.inf if x in UNLIMITED else point}) for point in grid]
     there = [name for name in LIMITS if any(name in point for point in points)]
     wanted = ["loss"] if "loss" in there else [name for name in there if settings.get("architecture") != "linear"]
     return {name: np.array([point.get(name, math.nan) for point in points]) for name in wanted}

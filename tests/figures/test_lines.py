@@ -65,6 +65,13 @@ def test_theory_of_each_line_is_its_own(tmp_path):
     assert rotation.to_dict() == {"$r$ = $0.5$": float(gaussian_loss(0.5)), "$r$ = $1$": float(gaussian_loss(1.0))}
 
 
+def test_along_the_samples_the_theory_is_that_of_infinitely_many(tmp_path):
+    members = [cell for count in (64, 128, 256) for cell in spectra(rate=(0.5,), spectrum="isotropic", samples=count)]
+    theory = shown(tmp_path, members, x="samples", y="rate").panels[0].theory
+    assert set(theory["limit"]) == {"loss"}
+    np.testing.assert_allclose(theory["value"], float(gaussian_loss(0.5)))
+
+
 def test_along_the_rate_the_theory_is_of_each_rate_and_not_of_the_first(tmp_path):
     theory = shown(tmp_path, spectra(rate=(0.25, 0.5, 1.0)), x="rate", y="dimension").panels[0].theory
     assert (np.diff(theory.loc[theory["limit"] == "linear", "value"]) < 0).all()
