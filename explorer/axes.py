@@ -291,13 +291,13 @@ GLOSSARY: dict[str, Term] = {
     "permutation_distance": Term(
         "", "distance to a permutation", "||B - P||_F^2 / 2n to the nearest signed partial permutation"
     ),
-    "orthogonality": Term("", r"$\|BB^\top - I\|_F^2/n$", "defect of the rows' orthonormality"),
-    "frame_defect": Term("", r"$\|B^\top B - rI\|_F^2/d$", "defect of a tight frame (r > 1)"),
+    "orthogonality": Term("", r"$\|BB^{\!\top}\! - I\|_F^2/n$", "defect of the rows' orthonormality"),
+    "frame_defect": Term("", r"$\|B^{\!\top}\! B - rI\|_F^2/d$", "defect of a tight frame (r > 1)"),
     "haar_distance": Term(
         "", "distance to a random rotation", "Kolmogorov-Smirnov distance of the entries sqrt(d) B_ij to N(0, 1)"
     ),
     "coverage": Term("", "coverage", "share of coordinates that are some row's peak"),
-    "tying": Term("", r"tying $\cos(A, B^\top)$", "cosine between decoder and transposed encoder"),
+    "tying": Term("", r"tying $\cos(A, B^{\!\top})$", "cosine between decoder and transposed encoder"),
     "pooled_localization": Term(
         "",
         r"pooled localization $\sum_{ij} B_{ij}^4 / \sum_i |B_i|^4$",

@@ -57,9 +57,9 @@ def paper(
     if made.interrupted and made.summary is not None:
         say(f"stopped: {made.summary.done} of {made.summary.cells} cells are in {made.store}. To go on: {again}")
         raise typer.Exit(INTERRUPTED)
-    for path, text in zip(made.pictures, made.captions, strict=True):
-        say(f"wrote {path}, with its numbers and its caption beside it")
-        give(text)
+    if made.picture is not None:
+        say(f"wrote {made.picture}, with its numbers and its caption beside it")
+        give(made.caption)
     if made.summary is not None and not made.summary.complete:
         say(f"{made.summary.cells - made.summary.done} cells are missing. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
@@ -85,7 +85,7 @@ def _list(form: str, bib: bool) -> None:
             "title": entry.title,
             "quick": _points(entry.study_file(name, "quick")),
             "full": _points(entry.study_file(name, "full")),
-            "figures": len(entry.drawings),
+            "parts": len(entry.drawings),
             "images": ", ".join(entry.data) or None,
         }
         for name, entry in ordered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
 from explorer.analysis.table import varying
 from explorer.axes import label, symbol
@@ -18,7 +17,7 @@ from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, from_start, levels
 from explorer.figures.series import LOOKS, MARK, seed_means
-from explorer.figures.style import COLUMN_INCHES, PAGE_INCHES
+from explorer.figures.style import COLUMN_INCHES, PAGE_INCHES, small_multiples
 from explorer.store import Store
 from explorer.theory import anisotropic_allocation
 from explorer.theory.spectra import eigenvalues
@@ -124,15 +123,17 @@ def _theory(group: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def draw(data: Allocation) -> Figure:
+def size(data: Allocation) -> tuple[float, float]:
+    """One column of a page for one panel, else the page."""
+    count = len(data.panels)
+    return (COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES, 2.2 * small_multiples(count)[0] + 0.6)
+
+
+def draw(data: Allocation, canvas: FigureBase) -> None:
     """A panel for each value of y, eigenvalues on a logarithmic scale, the best allocation dashed."""
     count = len(data.panels)
-    columns = 2 if count == 4 else min(count, 3)
-    rows = math.ceil(count / columns)
-    drawn = Figure(
-        figsize=(COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES, 2.2 * rows + 0.6), layout="constrained"
-    )
-    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True)
+    rows, columns = small_multiples(count)
+    axes = canvas.subplots(rows, columns, squeeze=False, sharex=True)
     for ax, panel in zip(axes.flat, data.panels, strict=False):
         _panel(ax, panel, data)
     for i, ax in enumerate(axes.flat):
@@ -145,8 +146,7 @@ def draw(data: Allocation) -> Figure:
         if i % columns == 0:
             ax.set_ylabel(ALLOCATION)
     handles, texts = axes.flat[0].get_legend_handles_labels()
-    drawn.legend(handles, texts, loc="outside lower center", ncols=2)
-    return drawn
+    canvas.legend(handles, texts, loc="outside lower center", ncols=2)
 
 
 def _panel(ax: Axes, panel: Panel, data: Allocation) -> None:
@@ -165,4 +165,4 @@ def _panel(ax: Axes, panel: Panel, data: Allocation) -> None:
     ax.set_ylim(bottom=-0.02)
 
 
-figures.register("allocation")(FigureKind(extract, draw))
+figures.register("allocation")(FigureKind(extract, size, draw))

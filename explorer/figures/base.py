@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from explorer.figures.tables import parts_of
 from explorer.registry import Registry
@@ -30,14 +30,23 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class FigureKind:
-    """A figure in two steps: `extract` reads the store into plain data, `draw` makes the picture and reads nothing.
+    """A figure in steps: `extract` reads the store into plain data, `size` says the width and height in inches that these want,
+    `draw` draws them on a canvas and reads nothing.
 
-    `tables` says the same data as tables, by name, for the files beside the picture; by default what `parts_of` finds in them.
+    The canvas is a figure, or a part of one that holds several. `tables` says the same data as tables, by name, for the files
+    beside the picture; by default what `parts_of` finds in them.
     """
 
     extract: Callable[[Store, Options], Any]
-    draw: Callable[[Any], Figure]
+    size: Callable[[Any], tuple[float, float]]
+    draw: Callable[[Any, FigureBase], None]
     tables: Callable[[Any], Mapping[str, pd.DataFrame]] = parts_of
+
+    def picture(self, data: Any) -> Figure:
+        """The data in a figure of their own."""
+        drawn = Figure(figsize=self.size(data), layout="constrained")
+        self.draw(data, drawn)
+        return drawn
 
 
 figures: Registry[FigureKind] = Registry("figure", "explorer.figures")

@@ -11,14 +11,17 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
-from explorer.analysis import fit_boundary, replicates
+from explorer.analysis import fit_boundary
 from explorer.analysis.grid import scale
+from explorer.analysis.scaling.collapse import POOR_ABOVE
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.naming import name_phases, shared_phases
 from explorer.figures.selection import cells, combination, from_start, levels
+from explorer.figures.series import seed_means
 from explorer.figures.style import PAGE_INCHES, RED, SEQUENTIAL
 from explorer.store import Store
 
@@ -34,11 +37,13 @@ ROOM = 0.15
 class Row:
     """One value of y: seed means by (dimension, x), what the estimator found, the location at each dimension, the scaled data.
 
-    `scaled` has the columns dimension, x = (p − p_c) d^(1/ν), mean and se; it is empty where there is no collapse.
+    `phases` are stretches of x by the phase at the largest dimension. `scaled` has the columns dimension, x = (p − p_c) d^(1/ν),
+    mean and half (half of its 95 % interval); it is empty where there is no collapse.
     """
 
     title: str
     curves: pd.DataFrame
+    phases: pd.DataFrame
     found: pd.Series
     locations: pd.DataFrame
     scaled: pd.DataFrame
@@ -67,7 +72,7 @@ def extract(store: Store, options: Options) -> CollapseFigure:
     found = []
     for level in levels(shown, y, store, MOST_ROWS):
         group = shown[shown[y] == level]
-        curves = replicates(group, value, [SIZE, x])
+        curves = seed_means(group, value, [SIZE, x])
         fitted = fit_boundary(group, along=x, estimator="finite_size", order=value, size=SIZE).iloc[0]
         located = fit_boundary(group, along=x, by=[SIZE], estimator="switch", order=value)
         scaled = curves.iloc[:0].rename(columns={x: "x"})
@@ -76,15 +81,28 @@ def extract(store: Store, options: Options) -> CollapseFigure:
             stretched = (curves[x] - critical) * curves[SIZE].astype(float) ** (1 / nu)
             scaled = curves.drop(columns=x).assign(x=stretched)
         locations = located[[SIZE, "critical", "low", "high"]].dropna(subset=["critical"])
-        found.append(Row(f"{symbol(y)} = {level:g}", curves, fitted, locations, scaled))
+        found.append(
+            Row(
+                f"{symbol(y)} = {level:g}",
+                curves,
+                shared_phases(group[group[SIZE] == group[SIZE].max()], x),
+                fitted,
+                locations,
+                scaled,
+            )
+        )
     return CollapseFigure(found, options)
 
 
-def draw(data: CollapseFigure) -> Figure:
+def size(data: CollapseFigure) -> tuple[float, float]:
+    """The page's width."""
+    return (PAGE_INCHES, 2.2 * len(data.rows) + 0.45)
+
+
+def draw(data: CollapseFigure, canvas: FigureBase) -> None:
     """A row for each y: curves, collapse, extrapolation; one legend of the dimensions below."""
     count = len(data.rows)
-    drawn = Figure(figsize=(PAGE_INCHES, 2.2 * count + 0.45), layout="constrained")
-    axes = drawn.subplots(count, 3, squeeze=False)
+    axes = canvas.subplots(count, 3, squeeze=False)
     sizes = sorted({float(size) for row in data.rows for size in row.curves[SIZE]})
     shades = mpl.colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, len(sizes)))
     looks = {size: (shade, marker) for size, shade, marker in zip(sizes, shades, MARKERS, strict=False)}
@@ -96,14 +114,14 @@ def draw(data: CollapseFigure) -> Figure:
     for ax in axes.flat:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(text, handle)
-    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6))
-    return drawn
+    canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6),
+                  title="mean over seeds, 95 % interval", title_fontsize=8)  # fmt: skip
 
 
 def _points(ax: Axes, x: pd.Series, rows: pd.DataFrame, size: float, looks: dict[float, tuple[Any, str]]) -> None:
     shade, marker = looks[size]
-    ax.errorbar(x, rows["mean"], yerr=rows["se"].fillna(0.0), fmt=marker, color=shade, markersize=3.2, markeredgewidth=0.7,
-                markerfacecolor="none", elinewidth=0.8, linewidth=0.7, label=f"{symbol(SIZE)} = {size:g} (mean, s.e.)")  # fmt: skip
+    ax.errorbar(x, rows["mean"], yerr=rows["half"].fillna(0.0), fmt=marker, color=shade, markersize=3.2, markeredgewidth=0.7,
+                markerfacecolor="none", elinewidth=0.8, linewidth=0.7, label=f"{symbol(SIZE)} = {size:g}")  # fmt: skip
 
 
 def _curves(ax: Axes, row: Row, options: Options, looks: dict[float, tuple[Any, str]]) -> None:
@@ -115,6 +133,7 @@ def _curves(ax: Axes, row: Row, options: Options, looks: dict[float, tuple[Any, 
         ax.axvline(critical, color=RED, linewidth=0.9, zorder=1)
     ax.set(xlabel=label(options.x), ylabel=label(options.value), title=row.title)
     ax.set_xscale(scale(np.sort(row.curves[options.x].unique())))
+    name_phases(ax, row.phases, PAGE_INCHES / 3 - 0.6)
 
 
 def _collapsed(ax: Axes, row: Row, options: Options, looks: dict[float, tuple[Any, str]]) -> None:
@@ -128,6 +147,9 @@ def _collapsed(ax: Axes, row: Row, options: Options, looks: dict[float, tuple[An
         return
     for size, rows in row.scaled.groupby(SIZE):
         _points(ax, rows["x"], rows, float(size), looks)  # pyright: ignore[reportArgumentType]
+    if _number(found["collapse_quality"]) > POOR_ABOVE:
+        _say(ax, f"no collapse within errors:\n$S$ = {_number(found['collapse_quality']):.2g} at best")
+        return
     critical = _with_error(rf"{p}_c", found["collapse_critical"], found["collapse_critical_se"])
     nu = _with_error(r"\nu", found["collapse_nu"], found["collapse_nu_se"])
     _say(ax, f"{critical}\n{nu}\n$S$ = {_number(found['collapse_quality']):.2g}")
@@ -165,7 +187,7 @@ def _extrapolation(ax: Axes, row: Row, options: Options, looks: dict[float, tupl
         lines += [_with_error(r"\nu", nu, found["nu_se"])] if moving else [r"$\nu$ unidentifiable"]
         text = "\n".join(lines)
     else:
-        text = textwrap.fill(str(found["note"]).split(";")[0], TEXT_WIDTH)
+        text = textwrap.fill(str(found["note"]).split(";")[0].replace(" nu ", " ν "), TEXT_WIDTH)
     ax.margins(x=0.12, y=0.08)
     _say(ax, text)
 
@@ -190,4 +212,4 @@ def _with_error(name: str, value: Any, error: Any) -> str:
     return rf"${name}$ = {value:.{digits}f} ± {error:.{digits}f}"
 
 
-figures.register("collapse")(FigureKind(extract, draw))
+figures.register("collapse")(FigureKind(extract, size, draw))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -24,7 +24,18 @@ from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, from_start, levels, one_setting_each
 from explorer.figures.series import seed_means
-from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY
+from explorer.figures.style import (
+    BLUE,
+    COLUMN_INCHES,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE_INCHES,
+    PURPLE,
+    RED,
+    SKY,
+    small_multiples,
+)
 from explorer.store import Store
 from explorer.theory import predicted_limits
 
@@ -115,19 +126,32 @@ def _grid(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(np.concatenate(parts), points[-1])
 
 
-def draw(data: Decoders) -> Figure:
-    """Small multiples on one scale of x, and of the loss in each row; the legends take a free place, or stand below."""
+def size(data: Decoders) -> tuple[float, float]:
+    """A panel a value of y, and what the legends need below where no place is free beside the panels."""
     count = len(data.panels)
-    columns = 2 if count == 4 else min(count, 3)
-    rows = math.ceil(count / columns)
-    width, height = (COLUMN_INCHES * 1.25, 2.9) if count == 1 else (PAGE_INCHES, 2.05 * rows + 0.3)
+    width, height = (COLUMN_INCHES * 1.25, 2.9) if count == 1 else (PAGE_INCHES, 2.05 * small_multiples(count)[0] + 0.3)
     legends = {title: e for title, e in {THEORY: _lines(data), _measured(data): _points(data)}.items() if e}
+    return (width, height + _place(data, legends)[2])
+
+
+def _place(data: Decoders, legends: dict[str, dict[str, Any]]) -> tuple[bool, int, float]:
+    """Whether the legends take a free place of the grid, how many columns each has, and the height below that they need."""
+    count = len(data.panels)
+    rows, columns = small_multiples(count)
     beside = columns * rows > count and sum(3 + len(e) for e in legends.values()) <= MOST_ROWS_BESIDE
     across = 1 if beside or count == 1 else 2
     deepest = max(2.8 + math.ceil(len(e) / across) for e in legends.values())
-    below = 0.0 if beside else LEGEND_ROW_INCHES * deepest
-    drawn = Figure(figsize=(width, height + below), layout="constrained")
-    parts: Any = [drawn, None] if beside else drawn.subfigures(2, 1, height_ratios=[height, below])
+    return beside, across, 0.0 if beside else LEGEND_ROW_INCHES * deepest
+
+
+def draw(data: Decoders, canvas: FigureBase) -> None:
+    """Small multiples on one scale of x, and of the loss in each row; the legends take a free place, or stand below."""
+    count = len(data.panels)
+    rows, columns = small_multiples(count)
+    legends = {title: e for title, e in {THEORY: _lines(data), _measured(data): _points(data)}.items() if e}
+    beside, across, below = _place(data, legends)
+    height = size(data)[1] - below
+    parts: Any = [canvas, None] if beside else canvas.subfigures(2, 1, height_ratios=[height, below])
     grid = parts[0].add_gridspec(rows, columns)
     used: list[Axes] = []
     for i, panel in enumerate(data.panels):
@@ -144,7 +168,6 @@ def draw(data: Decoders) -> Figure:
         used[i].set_ylim(-0.03 * top, 1.06 * top)
     place = parts[0].add_subplot(grid[rows - 1, count % columns :]) if beside else parts[1].add_axes((0.08, 0, 0.92, 1))
     _legends(place, legends, beside, across)
-    return drawn
 
 
 def _top(panel: Panel, x: str) -> float:
@@ -229,4 +252,4 @@ def _legends(place: Axes, legends: dict[str, dict[str, Any]], stacked: bool, acr
         down += LEGEND_ROW_INCHES * (2.8 + len(entries)) * stacked
 
 
-figures.register("decoders")(FigureKind(extract, draw))
+figures.register("decoders")(FigureKind(extract, size, draw))

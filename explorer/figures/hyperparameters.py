@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
 from explorer.analysis.best import SEED, regret, search_trials
 from explorer.analysis.grid import scale
@@ -17,7 +17,7 @@ from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells
-from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY
+from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY, in_rows
 from explorer.store import Store
 
 LINES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (RED, "v"), (PURPLE, "d"), (SKY, "P"))
@@ -106,24 +106,26 @@ def _in_words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float | int | np.number) else str(value).replace("_", " ")
 
 
-def draw(data: Hyperparameters) -> Figure:
+def size(data: Hyperparameters) -> tuple[float, float]:
+    """One column of a page for one panel, else the page."""
+    rows, columns = in_rows(len(data.panels))
+    return (COLUMN_INCHES * 1.2 if columns == 1 else PAGE_INCHES, 2.0 * rows + 2.3)
+
+
+def draw(data: Hyperparameters, canvas: FigureBase) -> None:
     """A small panel a setting, side by side, and the regret below them all."""
     count = len(data.panels)
-    columns = min(count, 3)
-    rows = -(-count // columns)
-    width = {1: COLUMN_INCHES * 1.2}.get(columns, PAGE_INCHES)
-    drawn = Figure(figsize=(width, 2.0 * rows + 2.3), layout="constrained")
-    grid = drawn.add_gridspec(rows + 1, columns, height_ratios=[*([1.0] * rows), 0.9])
-    axes = [drawn.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
+    rows, columns = in_rows(count)
+    grid = canvas.add_gridspec(rows + 1, columns, height_ratios=[*([1.0] * rows), 0.9])
+    axes = [canvas.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
     for ax, panel in zip(axes, data.panels, strict=True):
         _panel(ax, panel, data)
-    _regret(drawn.add_subplot(grid[rows, :]), data)
+    _regret(canvas.add_subplot(grid[rows, :]), data)
     entries: dict[str, Any] = {}
     for ax in axes:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
-    drawn.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=3 if columns > 1 else 1)
-    return drawn
+    canvas.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=3 if columns > 1 else 1)
 
 
 def _panel(ax: Axes, panel: Panel, data: Hyperparameters) -> None:
@@ -164,4 +166,4 @@ def _regret(ax: Axes, data: Hyperparameters) -> None:
     ax.set_ylabel("regret (mean ± s.e.)" if (error > 0).any() else "mean regret")
 
 
-figures.register("hyperparameters")(FigureKind(extract, draw))
+figures.register("hyperparameters")(FigureKind(extract, size, draw))

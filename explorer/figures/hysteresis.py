@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
-from explorer.analysis import fit_boundary, replicates
+from explorer.analysis import fit_boundary
 from explorer.analysis.grid import scale
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.naming import name_phases, shared_phases
 from explorer.figures.selection import cells, combination, levels
+from explorer.figures.series import banded, seed_means
 from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store
 
@@ -25,12 +27,13 @@ OTHERS = ((BLUE, "o"), (ORANGE, "^"), (GREY, "d"))
 
 @dataclass(frozen=True)
 class Panel:
-    """One value of y: seed means with standard errors by start, and the row of the estimator `hysteresis`."""
+    """One value of y: seed means with intervals by start, the row of the estimator `hysteresis`, and stretches of phases."""
 
     title: str
     order: pd.DataFrame
     losses: pd.DataFrame
     loop: pd.Series
+    phases: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,23 @@ def extract(store: Store, options: Options) -> Hysteresis:
     for value in levels(table, y, store, MOST_COLUMNS):
         group = table[table[y] == value]
         loop = fit_boundary(group, along=x, estimator="hysteresis", order=order).iloc[0]
-        orders, losses = (replicates(group, name, ["init", x]) for name in (order, "loss"))
-        found.append(Panel(f"{symbol(y)} = {value:g}", orders, losses, loop))
+        orders, losses = (seed_means(group, name, ["init", x]) for name in (order, "loss"))
+        found.append(Panel(f"{symbol(y)} = {value:g}", orders, losses, loop, shared_phases(group, x)))
     return Hysteresis(found, options)
 
 
-def draw(data: Hysteresis) -> Figure:
+def size(data: Hysteresis) -> tuple[float, float]:
+    """Two thirds of the page for one panel, the page for more."""
+    return (PAGE_INCHES * min(0.65 + 0.3 * (len(data.panels) - 1), 1.0), 4.4)
+
+
+def draw(data: Hysteresis, canvas: FigureBase) -> None:
     """A column for each value of y: the order parameter above, the loss below, with the same lines through both.
 
     The starts are told apart by colour and mark and not by arrows: every cell is trained anew, and nothing sweeps along x.
     """
     count = len(data.panels)
-    width = PAGE_INCHES * min(0.65 + 0.3 * (count - 1), 1.0)
-    drawn = Figure(figsize=(width, 4.4), layout="constrained")
-    axes = drawn.subplots(2, count, squeeze=False, sharex=True, sharey="row")
+    axes = canvas.subplots(2, count, squeeze=False, sharex=True, sharey="row")
     for (above, below), panel in zip(axes.T, data.panels, strict=True):
         _lines(above, panel.loop)
         _lines(below, panel.loop)
@@ -71,14 +77,14 @@ def draw(data: Hysteresis) -> Figure:
         above.set_title(f"{panel.title}\n{verdict}" if isinstance(verdict, str) and verdict != "none" else panel.title)
         below.set_xlabel(label(data.options.x))
         below.set_xscale(scale(np.sort(panel.order[data.options.x].unique())))
+        name_phases(above, panel.phases, size(data)[0] / count - 0.6)
     axes[0, 0].set_ylabel(label(data.options.value))
     axes[1, 0].set_ylabel(label("loss"))
     handles: dict[str, Any] = {}
     for ax in axes.flat:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(text, handle)
-    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(count + 1, 3))
-    return drawn
+    canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(count + 1, 3))
 
 
 def _style(start: str, starts: list[str]) -> tuple[str, str]:
@@ -89,10 +95,8 @@ def _means(ax: Axes, means: pd.DataFrame, options: Options) -> None:
     starts = sorted(map(str, means["init"].unique()))
     for start in starts:
         rows = means[means["init"].astype(str) == start]
-        colour, marker = _style(start, starts)
-        ax.errorbar(rows[options.x], rows["mean"], yerr=rows["se"].fillna(0.0), fmt=marker, linestyle="-", color=colour,
-                    markersize=3.4, markerfacecolor="none", markeredgewidth=0.9, linewidth=0.7, elinewidth=0.9, capsize=1.5,
-                    label=f"{start} start (mean, s.e.)", zorder=4)  # fmt: skip
+        known = "mean, 95 %" if (rows["n"] > 1).any() else "one seed"
+        banded(ax, rows, options.x, _style(start, starts), f"{start} start ({known})")
 
 
 def _lines(ax: Axes, loop: pd.Series) -> None:
@@ -127,4 +131,4 @@ def _lines(ax: Axes, loop: pd.Series) -> None:
         )
 
 
-figures.register("hysteresis")(FigureKind(extract, draw))
+figures.register("hysteresis")(FigureKind(extract, size, draw))

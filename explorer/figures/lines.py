@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
 from explorer.analysis.grid import fine, scale
@@ -20,13 +20,15 @@ from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, from_start, levels, telling
 from explorer.figures.series import LOOKS, banded, seed_means
-from explorer.figures.style import COLUMN_INCHES, GREY, PAGE_INCHES
+from explorer.figures.style import COLUMN_INCHES, GREY, PAGE_INCHES, small_multiples
 from explorer.store import Store
 from explorer.theory import gaussian_loss, predicted_limits
 
 FINE = 120
-# Where losses fall by this factor or more they are drawn on a logarithmic scale.
-DECADES = 30
+# Where a part of the values lie lower than the largest by this factor they are drawn on a logarithmic scale.
+DECADES, SOME = 30, 0.2
+# A scale starts at zero where values span so much of it.
+SPAN = 0.5
 # Along these, theory knows the limit of infinitely many alone.
 UNLIMITED = ("samples", "weight_bits")
 # Limits that are drawn beside losses, in this order: what an architecture itself reaches, then what it is compared with.
@@ -129,52 +131,83 @@ def _limits(settings: Mapping[Any, Any], x: str, grid: NDArray[np.float64]) -> d
 
 
 def _predicted(settings: Mapping[Any, Any]) -> dict[str, float]:
-    """The limits at one point: the identity where it is below the rotation, and for images the loss on Gaussian data, to compare."""
+    """The limits at one point, and for whitened images the loss on Gaussian data, to compare."""
     limits = predicted_limits(settings, tuple(LIMITS))
-    if limits.get("identity", -1.0) > limits.get("linear", math.inf):
-        del limits["identity"]
     one_bit = settings.get("architecture") == "two_layer" and settings.get("activation") == "sign"
-    if settings.get("source") == "images" and one_bit and settings.get("rate") == settings.get("rate"):
+    if (
+        settings.get("source") == "images"
+        and settings.get("whitening") in ("pca", "zca")
+        and one_bit
+        and settings.get("rate") == settings.get("rate")
+    ):
         limits["universal"] = float(gaussian_loss(float(settings["rate"])))
     return limits
 
 
-def draw(data: Lines) -> Figure:
+def size(data: Lines) -> tuple[float, float]:
+    """One column of a page for one panel, else the page."""
+    count = len(data.panels)
+    width = COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES
+    return (width, (2.6 if count == 1 else 2.1) * small_multiples(count)[0] + 0.5)
+
+
+def draw(data: Lines, canvas: FigureBase) -> None:
     """Small multiples on one scale; the legend stands below."""
     count = len(data.panels)
-    columns = 2 if count == 4 else min(count, 3)
-    rows = math.ceil(count / columns)
-    width = COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES
-    drawn = Figure(figsize=(width, (2.6 if count == 1 else 2.1) * rows + 0.5), layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    rows, columns = small_multiples(count)
+    shared = _overlap(data.panels)
+    axes = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=shared)
     used = list(axes.flat)[:count]
     for ax, panel in zip(used, data.panels, strict=True):
         _panel(ax, panel, data)
     for ax in list(axes.flat)[count:]:
         ax.set_axis_off()
-    means = pd.concat([panel.means["mean"] for panel in data.panels])
-    if (
-        data.options.value in ("loss", "orthogonality", "frame_defect")
-        and means.min() > 0
-        and means.max() > DECADES * means.min()
-    ):
-        used[0].set_yscale("log")
-    elif data.options.value == "loss" and means.min() > 0:
-        used[0].set_ylim(bottom=0)
+    together = [data.panels] * count if shared else [[panel] for panel in data.panels]
+    for ax, panels in zip(used, together, strict=True):
+        _scale_values(ax, panels, data.options)
     for i, ax in enumerate(used):
         if i + columns >= count:
             ax.set_xlabel(label(data.options.x))
             ax.tick_params(labelbottom=True)
         if i % columns == 0:
             ax.set_ylabel(label(data.options.value))
+        ax.tick_params(labelleft=i % columns == 0 or not shared)
     entries: dict[str, Any] = {}
     for ax in used:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
     if entries:
         across = 2 if count == 1 else 4
-        drawn.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(across, len(entries)))
-    return drawn
+        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(across, len(entries)))
+
+
+def _range(panel: Panel) -> tuple[float, float]:
+    """Of what a panel is about: the means with their intervals, and what theory says of them, but not of other phases."""
+    means, half = panel.means["mean"], panel.means["half"].fillna(0.0)
+    theory = (
+        panel.theory.loc[panel.theory["limit"] != "identity", "value"] if len(panel.theory) else panel.means["mean"]
+    )
+    ends = [*(means - half), *(means + half), *theory] if panel.theory.empty else [*means, *(means + half), *theory]
+    return float(np.min(ends)), float(np.max(ends))
+
+
+def _overlap(panels: list[Panel]) -> bool:
+    """Whether the values of all panels share a range; else each has a scale of its own, on which its lines are told apart."""
+    ranges = np.array([_range(panel) for panel in panels])
+    return bool(ranges[:, 0].max() < ranges[:, 1].min())
+
+
+def _scale_values(ax: Axes, panels: list[Panel], options: Options) -> None:
+    """A logarithmic scale where some values lie far below the others, else one from zero where they reach far down."""
+    means = pd.concat([panel.means["mean"] for panel in panels])
+    if options.value not in ("loss", "orthogonality", "frame_defect") or means.min() <= 0:
+        return
+    if (means * DECADES < means.max()).mean() >= SOME:
+        ax.set_yscale("log")
+        return
+    low, high = (pick(ends) for pick, ends in zip((min, max), zip(*map(_range, panels), strict=True), strict=True))
+    room = 0.06 * (high - low)
+    ax.set_ylim(0.0 if low < SPAN * high else low - room, high + room)
 
 
 def _panel(ax: Axes, panel: Panel, data: Lines) -> None:
@@ -188,11 +221,11 @@ def _panel(ax: Axes, panel: Panel, data: Lines) -> None:
         rows = panel.means[panel.means["line"] == name]
         if len(rows):
             seeds = f"mean of {data.seeds} seeds, 95 %" if data.seeds > 1 else "one seed"
-            banded(ax, rows, x, look[name], name or f"measured ({seeds})", joined=panel.theory.empty)
+            banded(ax, rows, x, look[name], name or f"measured ({seeds})", joined=panel.theory.empty or x == "steps")
     if not panel.theory["line"].eq("").all() and len(panel.theory):
         ax.plot([], [], color=GREY, linestyle=DASHES["loss"], linewidth=1.0, label="theory of each, $d\\to\\infty$")
     ax.set_title(panel.title)
     ax.set_xscale(scale(np.sort(panel.means[x].unique())))
 
 
-figures.register("lines")(FigureKind(extract, draw))
+figures.register("lines")(FigureKind(extract, size, draw))

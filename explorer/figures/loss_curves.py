@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
 from explorer.analysis import fit_boundary
 from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.naming import lowest_phases, name_phases
 from explorer.figures.selection import cells, combination, levels
 from explorer.figures.series import MARK, seed_means
-from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
+from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED, small_multiples
 from explorer.store import Store
 from explorer.theory import predicted_losses
 
@@ -33,12 +33,13 @@ PREDICTIONS = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One value of y: mean loss with its standard error by start, predictions on a fine grid, the crossing."""
+    """One value of y: mean loss with its interval by start, predictions on a fine grid, the crossing, stretches of phases."""
 
     title: str
     losses: pd.DataFrame
     predictions: pd.DataFrame
     crossing: pd.Series
+    phases: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,24 @@ def extract(store: Store, options: Options) -> LossCurves:
         predictions = pd.DataFrame([{x: point, **predicted_losses({**known, x: point})} for point in grid])
         crossing = fit_boundary(group, along=x, estimator="crossing").iloc[0]
         losses = seed_means(group, "loss", ["init", x])
-        found.append(Panel(f"{symbol(y)} = {value:g}", losses, predictions, crossing))
+        found.append(Panel(f"{symbol(y)} = {value:g}", losses, predictions, crossing, lowest_phases(group, x)))
     return LossCurves(found, options)
 
 
-def draw(data: LossCurves) -> Figure:
+def size(data: LossCurves) -> tuple[float, float]:
+    """Half the page for one panel, else the page."""
+    rows, columns = small_multiples(len(data.panels))
+    return (PAGE_INCHES if columns > 1 else PAGE_INCHES / 1.8, 2.15 * rows + 0.45)
+
+
+def draw(data: LossCurves, canvas: FigureBase) -> None:
     """Small multiples on one scale of x; the legend takes a free place of the grid, or stands below."""
     count = len(data.panels)
-    columns = 2 if count == 4 else min(count, 3)
-    rows = math.ceil(count / columns)
-    drawn = Figure(
-        figsize=(PAGE_INCHES if columns > 1 else PAGE_INCHES / 1.8, 2.15 * rows + 0.45), layout="constrained"
-    )
-    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True)
+    rows, columns = small_multiples(count)
+    axes = canvas.subplots(rows, columns, squeeze=False, sharex=True)
     for ax, panel in zip(axes.flat, data.panels, strict=False):
         _panel(ax, panel, data.options)
+        name_phases(ax, panel.phases, size(data)[0] / columns - 0.6)
     spare = list(axes.flat)[count:]
     for i, ax in enumerate(axes.flat):
         if i < count and i + columns >= count:
@@ -91,8 +95,7 @@ def draw(data: LossCurves) -> Figure:
     if spare:
         spare[0].legend(handles.values(), handles.keys(), loc="center left")
     else:
-        drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
-    return drawn
+        canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
 
 
 def _panel(ax: Axes, panel: Panel, options: Options) -> None:
@@ -115,4 +118,4 @@ def _panel(ax: Axes, panel: Panel, options: Options) -> None:
     ax.set_xscale(scale(np.sort(panel.losses[options.x].unique())))
 
 
-figures.register("loss_curves")(FigureKind(extract, draw))
+figures.register("loss_curves")(FigureKind(extract, size, draw))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
+from explorer.analysis import classify
 from explorer.analysis.encoders import sort_encoder
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
@@ -23,12 +24,13 @@ WIDEST_INCHES, NARROWEST_INCHES = 2.2, 3.8  # of one heat map; of the figure, wh
 
 @dataclass(frozen=True)
 class Minimizers:
-    """Encoders by start (rows) and x (columns), sorted; with the localization of each."""
+    """Encoders by start (rows) and x (columns), sorted; with the localization and the phase of each."""
 
     starts: list[str]
     points: list[float]
     encoders: dict[tuple[str, float], NDArray[np.float32]]
     localization: dict[tuple[str, float], float]
+    phases: dict[tuple[str, float], str]
     title: str
     x: str
 
@@ -51,11 +53,14 @@ def extract(store: Store, options: Options) -> Minimizers:
     points = np.sort(table[x].unique())
     chosen = [float(points[i]) for i in np.unique(np.linspace(0, len(points) - 1, MOST_COLUMNS).round().astype(int))]
     starts = sorted(table["init"].unique(), key=lambda start: (start != options.start, start))
-    encoders, localizations = {}, {}
-    for row in table[table[x].isin(chosen)].drop_duplicates(["init", x]).to_dict("records"):
+    encoders, localizations, phases = {}, {}, {}
+    for row in (
+        table.assign(phase=classify(table))[table[x].isin(chosen)].drop_duplicates(["init", x]).to_dict("records")
+    ):
         encoders[row["init"], float(row[x])] = sort_encoder(store.minimizer(row["cell_key"])["encoder"])
         localizations[row["init"], float(row[x])] = float(row["localization"])
-    return Minimizers(list(map(str, starts)), chosen, encoders, localizations, _title(table, y, level), x)
+        phases[row["init"], float(row[x])] = row["phase"] or ""
+    return Minimizers(list(map(str, starts)), chosen, encoders, localizations, phases, _title(table, y, level), x)
 
 
 def _title(table: pd.DataFrame, y: str, level: float) -> str:
@@ -65,15 +70,19 @@ def _title(table: pd.DataFrame, y: str, level: float) -> str:
     return ", ".join([*parts, f"seed {table['seed'].iloc[0]}"])
 
 
-def draw(data: Minimizers) -> Figure:
-    """A row a start, a column a value of x, one colour scale."""
+def size(data: Minimizers) -> tuple[float, float]:
+    """As wide as its heat maps, which keep the shape of an encoder."""
     rows, columns = len(data.starts), len(data.points)
     shape = next(iter(data.encoders.values())).shape
     side = min(PAGE_INCHES * 0.86 / columns, WIDEST_INCHES)
     width = max(columns * side + 0.14 * PAGE_INCHES, NARROWEST_INCHES)
-    height = rows * (side * min(1.6, shape[0] / shape[1]) + 0.3) + 0.55
-    drawn = Figure(figsize=(width, height), layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False)
+    return (width, rows * (side * min(1.6, shape[0] / shape[1]) + 0.42) + 0.55)
+
+
+def draw(data: Minimizers, canvas: FigureBase) -> None:
+    """A row a start, a column a value of x, one colour scale."""
+    rows, columns = len(data.starts), len(data.points)
+    axes = canvas.subplots(rows, columns, squeeze=False)
     image = None
     for i, start in enumerate(data.starts):
         for j, point in enumerate(data.points):
@@ -86,16 +95,17 @@ def draw(data: Minimizers) -> Figure:
                 ax.text(0.5, 0.5, "no cell", ha="center", va="center", transform=ax.transAxes)
             else:
                 image = ax.imshow(encoder, cmap=diverging(), vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
-                ax.set_xlabel(f"localization {data.localization[start, point]:.2f}", fontsize=8)
+                ax.set_xlabel(
+                    f"{data.phases[start, point]}\nlocalization {data.localization[start, point]:.2f}", fontsize=8
+                )
             if i == 0:
                 ax.set_title(f"{symbol(data.x)} = {point:g}")
             if j == 0:
                 ax.set_ylabel(f"{start} start\nrows of $B$")
     if image is not None:
-        bar = drawn.colorbar(image, ax=axes, pad=0.01, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1])
+        bar = canvas.colorbar(image, ax=axes, pad=0.01, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1])
         bar.set_label("$B_{ij}$, rows and columns sorted")
-    drawn.suptitle(f"learned encoders along {label(data.x)}, {data.title}", fontsize=9)
-    return drawn
+    canvas.suptitle(f"learned encoders along {label(data.x)}, {data.title}", fontsize=9)
 
 
-figures.register("minimizers")(FigureKind(extract, draw))
+figures.register("minimizers")(FigureKind(extract, size, draw))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
@@ -19,7 +19,7 @@ from explorer.axes import BOUNDED, label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, panels
-from explorer.figures.style import COLUMN_INCHES, ORANGE, PAGE_INCHES, RED, SEQUENTIAL
+from explorer.figures.style import COLUMN_INCHES, ORANGE, PAGE_INCHES, RED, SEQUENTIAL, small_multiples
 from explorer.store import Store
 from explorer.theory import predicted_boundary
 
@@ -95,10 +95,10 @@ def _names(shown: pd.DataFrame, x: str, y: str, boundaries: pd.DataFrame) -> lis
     """A place for each phase's name, in the axes' own units, and whether its region is too narrow to name it level.
 
     The name stands at the middle of the phase's longest unbroken row, half a row towards the next one that has the phase, so that
-    it keeps clear of the boundary's markers; that of the identity beyond the crossing where the phase goes on there.
+    it keeps clear of the boundary's markers; that of the identity beyond the crossing of its rows where the phase goes on there.
     """
     phases = classify(shown)
-    crossing = float(boundaries.loc[boundaries["estimator"] == "crossing", "critical"].max())
+    crossings = boundaries[boundaries["estimator"] == "crossing"].set_index(y)["critical"].astype(float)
     columns, rows = (np.sort(shown[axis].unique()).astype(float) for axis in (x, y))
     across, up = edges(columns), edges(rows)
     places = []
@@ -119,6 +119,7 @@ def _names(shown: pd.DataFrame, x: str, y: str, boundaries: pd.DataFrame) -> lis
             row = int(np.searchsorted(rows, heights[0]))
             height = part(up[row], up[row + 1], 0.75, scale(rows))
         begin, end = float(across[first]), float(across[last + 1])
+        crossing = float(crossings.reindex(heights[max(middle - 1, 0) : middle + 1]).max())
         if phase == "identity" and begin < crossing < begin + 0.7 * (end - begin):
             begin = crossing
         place = part(begin, end, 0.5, scale(columns))
@@ -134,15 +135,17 @@ def _longest_run(positions: NDArray[np.int64]) -> tuple[int, int]:
     return int(chosen[0]), int(chosen[-1])
 
 
-def draw(data: PhaseDiagram) -> Figure:
+def size(data: PhaseDiagram) -> tuple[float, float]:
+    """One column of a page and a bit for one panel, else the page."""
+    count = len(data.panels)
+    return (COLUMN_INCHES * 1.25, 3.6) if count == 1 else (PAGE_INCHES, 2.3 * small_multiples(count)[0] + 0.9)
+
+
+def draw(data: PhaseDiagram, canvas: FigureBase) -> None:
     """One panel a combination, one range of axes and colours, one legend below."""
     count = len(data.panels)
-    columns = 2 if count == 4 else min(count, 3)
-    rows = -(-count // columns)
-    width = COLUMN_INCHES * 1.25 if count == 1 else PAGE_INCHES
-    height = 3.6 if count == 1 else 2.3 * rows + 0.9
-    drawn = Figure(figsize=(width, height), layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    rows, columns = small_multiples(count)
+    axes = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     used, spare = list(axes.flat)[:count], list(axes.flat)[count:]
     values = np.concatenate([panel.mean[np.isfinite(panel.mean)] for panel in data.panels])
     low, high = BOUNDED.get(data.options.value, (float(values.min()), float(values.max())))
@@ -157,7 +160,7 @@ def draw(data: PhaseDiagram) -> Figure:
         ax.tick_params(labelbottom=True)
     for ax in used[::columns]:
         ax.set_ylabel(label(data.options.y))
-    bar = drawn.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
+    bar = canvas.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
     bar.set_label(f"{label(data.options.value)}, {data.options.start} start")
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
     entries: dict[str, Any] = {}
@@ -165,8 +168,7 @@ def draw(data: PhaseDiagram) -> Figure:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
     if entries:
-        drawn.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=1 if count == 1 else 3)
-    return drawn
+        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=1 if count == 1 else 3)
 
 
 def _share_axes(ax: Axes, panels: list[Panel]) -> None:
@@ -176,7 +178,7 @@ def _share_axes(ax: Axes, panels: list[Panel]) -> None:
         ends = np.concatenate([edges(getattr(panel, name)) for panel in panels])
         ax.set(**{f"{name}scale": scale(points), f"{name}lim": (ends.min(), ends.max())})
         if name == "y" and len(points) <= MOST_TICKS:
-            ax.set_yticks(points, [f"{value:g}" for value in points])
+            ax.set_yticks(points, [f"{value:.3g}" for value in points])
             ax.yaxis.set_minor_locator(NullLocator())
 
 
@@ -255,4 +257,4 @@ def tables(data: PhaseDiagram) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
 
 
-figures.register("phase_diagram")(FigureKind(extract, draw, tables))
+figures.register("phase_diagram")(FigureKind(extract, size, draw, tables))

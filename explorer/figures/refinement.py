@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 from scipy import special
 
@@ -148,12 +148,15 @@ def _means(table: pd.DataFrame, axes: list[str], value: str) -> Array:
     return grouped.to_numpy(dtype=float)
 
 
-def draw(data: Rounds) -> Figure:
+def size(data: Rounds) -> tuple[float, float]:
+    """The page's width for several rounds, half of it for one."""
+    return (PAGE_INCHES if len(data.panels[0]) > 1 else PAGE_INCHES / 2, 1.75 * len(data.panels) + 0.75)
+
+
+def draw(data: Rounds, canvas: FigureBase) -> None:
     """Rounds from left to right, one row for each boundary; one legend below."""
     rows, columns = len(data.panels), len(data.panels[0])
-    width = PAGE_INCHES if columns > 1 else PAGE_INCHES / 2
-    drawn = Figure(figsize=(width, 1.75 * rows + 0.75), layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    axes = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     everything = [panel for row in data.panels for panel in row]
     values = np.concatenate([panel.mean for panel in everything])
     mesh: Any = None
@@ -166,14 +169,13 @@ def draw(data: Rounds) -> Figure:
     for ax in axes[-1]:
         ax.set_xlabel(label(data.options.x))
     if data.plane:
-        bar = drawn.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
+        bar = canvas.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
         bar.set_label(label(data.options.value))
     entries: dict[str, Any] = {}
     for ax in axes.flat:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
-    drawn.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
-    return drawn
+    canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
 
 
 def _curve(ax: Axes, panel: Panel) -> None:
@@ -229,4 +231,4 @@ def _map(ax: Axes, panel: Panel, low: float, high: float) -> Any:
     return mesh
 
 
-figures.register("refinement")(FigureKind(extract, draw))
+figures.register("refinement")(FigureKind(extract, size, draw))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from explorer.errors import AnalysisError, StoreError
 from explorer.figures.base import Options, figures
+from explorer.figures.compose import Part, composed, letters
 from explorer.figures.style import house_style
 from explorer.figures.tables import stacked
 from explorer.registry import nearest
@@ -52,23 +54,48 @@ def figure(
     the latest run. `where` is an SQL condition that chooses cells; of a search the others show the best trial of each grid point.
     Raises StudyError for an unknown name, AnalysisError where the store lacks what the figure needs or the format is unknown.
     """
-    kind = figures[name]
+    return composite(store, [(name, Options(x, y, value, start, where))], out, data)
+
+
+def composite(
+    store: Store | str | os.PathLike[str],
+    parts: Sequence[tuple[str, Options]],
+    out: str | os.PathLike[str] | None = None,
+    data: bool = True,
+) -> Figure:
+    """Draw several figures of a store as the parts (a), (b), … of one; also write it, with their numbers, where `out` is given.
+
+    `parts` are names of figures with what is asked of each, as `figure` does. In the file of numbers a part's tables are named with
+    its letter. Raises as `figure` does, and AnalysisError for no parts.
+    """
+    if not parts:
+        raise AnalysisError("figure: found no parts, expected at least one.")
+    kinds = [figures[name] for name, _ in parts]
     suffix = Path(out).suffix.lstrip(".").lower() if out is not None else None
     if suffix is not None and suffix not in FORMATS:
         raise AnalysisError(
             f'figure: cannot write "{out}"; expected a name that ends in .png, .pdf or .svg.{nearest(suffix, FORMATS)}'
         )
     opened = store if isinstance(store, Store) else open_store(store)
-    extracted = kind.extract(opened, Options(x, y, value, start, where))
+    extracted = [(kind, kind.extract(opened, options)) for kind, (_, options) in zip(kinds, parts, strict=True)]
     with house_style():
-        drawn = kind.draw(extracted)
+        drawn = composed(extracted)
         if out is not None and suffix is not None:
             _save(drawn, Path(out), suffix)
             if data:
-                _save_data(stacked(kind.tables(extracted)), Path(out))
+                _save_data(stacked(_tables(extracted)), Path(out))
         else:
             drawn.draw_without_rendering()  # ticks are made at the first drawing, in the style of that moment
     return drawn
+
+
+def _tables(extracted: Sequence[Part]) -> dict[str, pd.DataFrame]:
+    """The tables of all parts, by letter and name; of one part by name alone."""
+    return {
+        f"{letter}/{name}" if letter else name: table
+        for letter, (kind, data) in zip(letters(len(extracted)), extracted, strict=True)
+        for name, table in kind.tables(data).items()
+    }
 
 
 def _save_data(table: pd.DataFrame, out: Path) -> None:

@@ -50,6 +50,17 @@ def diverging() -> Colormap:
     return sns.diverging_palette(250, 40, s=90, l=45, as_cmap=True)
 
 
+def in_rows(count: int) -> tuple[int, int]:
+    """Rows and columns of panels that stand side by side, at most three."""
+    columns = min(count, 3)
+    return -(-count // columns), columns
+
+
+def small_multiples(count: int) -> tuple[int, int]:
+    """Rows and columns of panels on one scale: at most three columns, and four panels in a square."""
+    return (2, 2) if count == 4 else in_rows(count)
+
+
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """Matplotlib in the house style for the length of a `with`, and as it was afterwards."""

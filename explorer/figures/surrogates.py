@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
 from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import constant, varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.naming import lowest_phases, name_phases
 from explorer.figures.selection import cells, levels
 from explorer.figures.series import banded, seed_means
 from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE
@@ -34,11 +35,12 @@ PHASES = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One surrogate: seed means of the loss and of the order parameter by (init, x)."""
+    """One surrogate: seed means of the loss and of the order parameter by (init, x), and stretches of phases."""
 
     title: str
     losses: pd.DataFrame
     orders: pd.DataFrame
+    names: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def extract(store: Store, options: Options) -> Surrogates:
     panels = [
         Panel(
             str(name).replace("_", " "),
-            *(seed_means(table[table["surrogate"] == name], of, ["init", x]) for of in ("loss", value)),
+            seed_means(table[table["surrogate"] == name], "loss", ["init", x]),
+            seed_means(table[table["surrogate"] == name], value, ["init", x]),
+            lowest_phases(table[table["surrogate"] == name], x),
         )
         for name in levels(table, "surrogate", store, MOST_COLUMNS)
     ]
@@ -96,11 +100,15 @@ def _one_level(table: pd.DataFrame, y: str) -> tuple[pd.DataFrame, str]:
     return table[table[y] == level], f"{symbol(y)} = {level:g}"
 
 
-def draw(data: Surrogates) -> Figure:
+def size(data: Surrogates) -> tuple[float, float]:
+    """The page's width for several surrogates."""
+    return (PAGE_INCHES if len(data.panels) > 1 else PAGE_INCHES / 1.6, 4.3)
+
+
+def draw(data: Surrogates, canvas: FigureBase) -> None:
     """A column for each surrogate: the loss above, on the losses of the phases, the order parameter below."""
     count = len(data.panels)
-    drawn = Figure(figsize=(PAGE_INCHES if count > 1 else PAGE_INCHES / 1.6, 4.3), layout="constrained")
-    axes = drawn.subplots(2, count, squeeze=False, sharex=True, sharey="row")
+    axes = canvas.subplots(2, count, squeeze=False, sharex=True, sharey="row")
     x = data.options.x
     for (above, below), panel in zip(axes.T, data.panels, strict=True):
         for name, (text, colour, dashes) in PHASES.items():
@@ -119,14 +127,14 @@ def draw(data: Surrogates) -> Figure:
         above.set_title(", ".join(part for part in (panel.title, data.title) if part))
         below.set_xlabel(label(x))
         below.set_xscale(scale(np.sort(panel.losses[x].unique())))
+        name_phases(above, panel.names, size(data)[0] / count - 0.4)
     axes[0, 0].set_ylabel(label("loss"))
     axes[1, 0].set_ylabel(label(data.options.value))
     handles: dict[str, Any] = {}
     for ax in axes[0]:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(text, handle)
-    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
-    return drawn
+    canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
 
 
 def _means(ax: Axes, means: pd.DataFrame, data: Surrogates) -> None:
@@ -139,4 +147,4 @@ def _means(ax: Axes, means: pd.DataFrame, data: Surrogates) -> None:
             banded(ax, rows, data.options.x, looks[start], f"{start} start ({known})")
 
 
-figures.register("surrogates")(FigureKind(extract, draw))
+figures.register("surrogates")(FigureKind(extract, size, draw))

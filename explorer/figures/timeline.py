@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
@@ -118,13 +118,17 @@ def _lines(bars: pd.DataFrame) -> pd.DataFrame:
     return bars.assign(name=[names[pair] for pair in zip(bars["host"], bars["worker"], strict=True)])
 
 
-def draw(data: Timeline) -> Figure:
+def size(data: Timeline) -> tuple[float, float]:
+    """The page's width; as high as the workers need, within bounds."""
+    height = float(np.clip(LINE_INCHES * len(data.lines), LEAST_INCHES, MOST_INCHES))
+    rows = -(-min(len(data.shapes), len(COLOURS) + 1) // 3)
+    return (PAGE_INCHES, height + 0.75 + 0.17 * rows)
+
+
+def draw(data: Timeline, canvas: FigureBase) -> None:
     """Workers up, time across; a bar's colour is its shape, and a cross marks a pack with failed cells."""
     count = len(data.lines)
-    height = float(np.clip(LINE_INCHES * count, LEAST_INCHES, MOST_INCHES))
-    rows = -(-min(len(data.shapes), len(COLOURS) + 1) // 3)
-    drawn = Figure(figsize=(PAGE_INCHES, height + 0.75 + 0.17 * rows), layout="constrained")
-    ax = drawn.subplots()
+    ax = canvas.subplots()
     length = float(data.bars["end"].max())
     unit, name = next((unit, name) for least, unit, name in UNITS if length >= least)
     _bars(ax, data, unit)
@@ -145,8 +149,7 @@ def draw(data: Timeline) -> Figure:
     packs = "1 pack" if len(data.bars) == 1 else f"{len(data.bars)} packs"
     tail = f", the last {data.tail / unit:.2g} {name} not all at work" if count > 1 else ""
     ax.set_title(f"{packs} on {workers}: {100 * data.idle:.1f} % idle{tail}")
-    drawn.legend(loc="outside lower center", ncols=3)
-    return drawn
+    canvas.legend(loc="outside lower center", ncols=3)
 
 
 def _bars(ax: Axes, data: Timeline, unit: float) -> None:
@@ -178,4 +181,4 @@ def _called(shape: str) -> str:
     return f"{parts[0].replace('_', ' ')}, $d$ = {parts[1]}, $n$ = {parts[2]}" if len(parts) == 3 else shape or "packs"
 
 
-figures.register("timeline")(FigureKind(extract, draw))
+figures.register("timeline")(FigureKind(extract, size, draw))

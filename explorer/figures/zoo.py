@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from explorer.axes import label, symbol
@@ -17,7 +17,7 @@ from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, from_start, levels, same_data, variants
 from explorer.figures.series import seed_means
-from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES
+from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES, in_rows
 from explorer.store import Store
 
 MOST_PANELS = 6
@@ -104,15 +104,18 @@ def _order(found: list[Panel]) -> list[str]:
     return means.sort_values(["panel", "mean", "name"]).drop_duplicates("name")["name"].tolist()
 
 
-def draw(data: Zoo) -> Figure:
+def size(data: Zoo) -> tuple[float, float]:
+    """A line of text high for each architecture."""
+    rows, columns = in_rows(len(data.panels))
+    height = rows * (ROW_INCHES * (len(data.architectures) + 1) + 0.65) + 0.35
+    return (COLUMN_INCHES * 1.25 if columns == 1 else PAGE_INCHES, height)
+
+
+def draw(data: Zoo, canvas: FigureBase) -> None:
     """A column of names, and a panel of dots for each code length, on one order of names."""
     count = len(data.panels)
-    columns = min(count, 3)
-    rows = math.ceil(count / columns)
-    width = COLUMN_INCHES * 1.25 if count == 1 else PAGE_INCHES
-    height = rows * (ROW_INCHES * (len(data.architectures) + 1) + 0.65) + 0.35
-    drawn = Figure(figsize=(width, height), layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False, sharey=True)
+    rows, columns = in_rows(count)
+    axes = canvas.subplots(rows, columns, squeeze=False, sharey=True)
     used, spare = list(axes.flat)[:count], list(axes.flat)[count:]
     for i, (ax, panel) in enumerate(zip(used, data.panels, strict=True)):
         _panel(ax, panel, data)
@@ -125,8 +128,7 @@ def draw(data: Zoo) -> Figure:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
     entries = dict(reversed(entries.items()))
-    drawn.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=1 if count == 1 else 3)
-    return drawn
+    canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=1 if count == 1 else 3)
 
 
 def _panel(ax: Axes, panel: Panel, data: Zoo) -> None:
@@ -149,4 +151,4 @@ def _panel(ax: Axes, panel: Panel, data: Zoo) -> None:
     ax.set_axisbelow(True)
 
 
-figures.register("zoo")(FigureKind(extract, draw))
+figures.register("zoo")(FigureKind(extract, size, draw))

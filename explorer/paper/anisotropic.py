@@ -19,7 +19,6 @@ papers.register("anisotropic")(
                 "allocation",
                 "Where the rows of the encoder go: the diagonal of B̃ᵀB̃ on each eigenvalue λ of the covariance, B̃ = "
                 "BΛ^(1/2) with rows of unit norm. Dashes: the best allocation, s = (√(λ(π/2 - 1)/ν) - (π/2 - 1))₊.",
-                name="allocation",
                 options={"y": "rate"},
             ),
         ),

@@ -16,20 +16,16 @@ STUDIES = Path(__file__).parent / "studies"
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One figure of the store: a figure's name, what is asked of it (`x`, `y`, `value`, `start`, `where`), and what it shows.
-
-    `says` is the part of the caption that belongs to it; `name` tells several drawings of one entry apart.
-    """
+    """One part of a published figure: a figure's name, what it shows, and the options that are asked of it."""
 
     figure: str
     says: str
-    name: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A study in two sizes, `<name>.quick.yaml` and `<name>.full.yaml` in `studies`, and what is drawn from its store.
+    """A study in two sizes, `<name>.quick.yaml` and `<name>.full.yaml` in `studies`, and the parts of the figure drawn from its store.
 
     `title` begins the caption; `after` says which published figure it is made after, or that it is in none; `cites` are keys of
     `references.bib`; `data` names image folders that must be there. Entries are listed by `place`.

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from explorer.axes import symbol
-from explorer.paper.base import Drawing, Published
+from explorer.figures.compose import letters
+from explorer.paper.base import Published
 from explorer.store import Store
 
 MOST_LISTED = 6
@@ -17,9 +18,15 @@ _UNICODE = {"$": "", "\\alpha": "α", "\\beta": "β", "\\eta": "η", "\\lambda":
             "\\rho": "ρ", "\\to": "→", "\\infty": "∞", "\\": ""}  # fmt: skip
 
 
-def caption(entry: Published, drawing: Drawing, store: Store) -> str:
-    """Title, what this drawing shows, and how it was made, in plain text."""
-    return f"{entry.title}. {drawing.says} {entry.after} {how_it_was_made(store, drawing.options.get('where'))}"
+def caption(entry: Published, store: Store) -> str:
+    """Title, what each part shows, and how it was made, in plain text."""
+    parts = entry.drawings
+    says = [
+        f"({letter}) {part.says}" if letter else part.says
+        for letter, part in zip(letters(len(parts)), parts, strict=True)
+    ]
+    where = parts[0].options.get("where") if len(parts) == 1 else None
+    return f"{entry.title}. {' '.join(says)} {entry.after} {how_it_was_made(store, where)}"
 
 
 def how_it_was_made(store: Store, where: str | None = None) -> str:

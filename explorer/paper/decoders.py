@@ -21,7 +21,6 @@ papers.register("decoders")(
             Drawing(
                 "decoders",
                 f"The same against the sparsity p. {LINES}",
-                name="sparsity",
                 options={"x": "sparsity", "y": "rate"},
             ),
         ),

@@ -23,7 +23,6 @@ papers.register("dynamics")(
                 "lines",
                 "Distance of the encoder's rows from orthonormal ones, ‖BBᵀ - I‖²_F/n, against the number of steps. "
                 f"{SAYS}",
-                name="orthogonality",
                 options={"x": "steps", "y": "sparsity", "value": "orthogonality"},
             ),
         ),

@@ -21,13 +21,11 @@ papers.register("gaussian")(
                 "lines",
                 "Distance of the encoder's Gram matrix from the identity, ‖BBᵀ - I‖²_F/n, for rates up to 1: rows "
                 "become orthonormal.",
-                name="orthogonality",
                 options={"x": "rate", "y": "tied", "value": "orthogonality", "where": "rate <= 1"},
             ),
             Drawing(
                 "lines",
                 "Distance of the encoder from a tight frame, ‖BᵀB - rI‖²_F/d, for rates above 1.",
-                name="frame",
                 options={"x": "rate", "y": "tied", "value": "frame_defect", "where": "rate > 1"},
             ),
         ),

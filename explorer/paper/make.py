@@ -8,7 +8,8 @@ from pathlib import Path
 
 from explorer.engine import RunSummary, run_study
 from explorer.errors import AnalysisError, StoreError
-from explorer.figures import figure
+from explorer.figures import composite
+from explorer.figures.base import Options
 from explorer.figures.render import FORMATS
 from explorer.paper.base import papers
 from explorer.paper.caption import caption
@@ -22,12 +23,14 @@ RESULTS = "results/paper"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was written: pictures, each with .csv, .parquet and .caption.txt beside it; and how the run went, where "
-    "one was asked for."""
+    """What was written: a picture with .csv, .parquet and .caption.txt beside it; and how the run went, where one was asked for.
+
+    There is no picture of a run that was interrupted.
+    """
 
     store: str
-    pictures: tuple[Path, ...]
-    captions: tuple[str, ...]
+    picture: Path | None
+    caption: str
     summary: RunSummary | None
 
     @property
@@ -62,19 +65,17 @@ def make(
         raise StoreError(f"paper: {place} is no directory; expected where to write the figures, with --figures DIR.")
     summary = run_study(load_study(file), place, address, progress=progress) if run else None
     if summary is not None and summary.interrupted:
-        return Made(place, (), (), summary)
+        return Made(place, None, "", summary)
     target = Path(folder) if folder is not None else Path(place) / "figures"
-    made = draw(name, open_store(place), target, form)
-    return Made(place, tuple(made), tuple(made.values()), summary)
+    picture, said = draw(name, open_store(place), target, form)
+    return Made(place, picture, said, summary)
 
 
-def draw(name: str, store: Store, folder: Path, form: str = "pdf") -> dict[Path, str]:
-    """Draw the figures of an entry from any store that has what they need; the pictures with their captions."""
+def draw(name: str, store: Store, folder: Path, form: str = "pdf") -> tuple[Path, str]:
+    """Draw the figure of an entry from any store that has what it needs; the picture and its caption."""
     entry = papers[name]
-    made = {}
-    for drawing in entry.drawings:
-        target = folder / f"{f'{name}_{drawing.name}' if drawing.name else name}.{form}"
-        figure(store, drawing.figure, target, **drawing.options)
-        made[target] = caption(entry, drawing, store)
-        Files(folder).publish(f"{target.stem}.caption.txt", f"{made[target]}\n".encode())
-    return made
+    target = folder / f"{name}.{form}"
+    composite(store, [(part.figure, Options(**part.options)) for part in entry.drawings], target)
+    said = caption(entry, store)
+    Files(folder).publish(f"{name}.caption.txt", f"{said}\n".encode())
+    return target, said

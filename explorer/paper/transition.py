@@ -15,14 +15,12 @@ papers.register("transition")(
                 "lies below both from p = 0.43.",
             ),
             Drawing(
-                "minimizers",
-                "Learned encoders B below, at and above the transition, rows and columns sorted.",
-                name="encoders",
-            ),
-            Drawing(
                 "hysteresis",
                 "Localization and loss of both starts: where each leaves its branch, and the coexistence between.",
-                name="hysteresis",
+            ),
+            Drawing(
+                "minimizers",
+                "Learned encoders B below, at and above the transition, rows and columns sorted.",
             ),
         ),
         cites=(KOEGLER,),

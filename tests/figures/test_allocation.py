@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from explorer.errors import AnalysisError
-from explorer.figures.allocation import MOST_GROUPS, draw, extract
+from explorer.figures import figures
+from explorer.figures.allocation import MOST_GROUPS, extract
 from explorer.figures.base import Options
 from explorer.theory import anisotropic_allocation
 from explorer.theory.spectra import eigenvalues
 from tests.figures.stores import DIMENSION, cells, encoder, make, spectra
+
+draw = figures["allocation"].picture
 
 
 def test_rows_of_single_coordinates_are_counted_whatever_their_variance(tmp_path):

@@ -5,9 +5,12 @@ import pytest
 
 from explorer import figure
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.collapse import draw, extract
+from explorer.figures.collapse import extract
 from tests.figures.stores import SPARSITIES, cells, make
+
+draw = figures["collapse"].picture
 
 CRITICAL, NU, AMPLITUDE = 0.6, 1.5, 0.6
 SIZES = (16, 32, 64, 128)
@@ -89,10 +92,18 @@ def test_legend_and_texts_stand_inside_the_figure(tmp_path):
     drawn = figure(store(tmp_path), "collapse")
     boxes = [legend.get_window_extent() for legend in drawn.legends]
     boxes += [text.get_window_extent() for ax in drawn.axes for text in ax.texts]
-    assert len(boxes) == 3
+    assert len(boxes) == 5
     for box in boxes:
         assert 0 <= box.x0 < box.x1 <= drawn.bbox.x1
         assert 0 <= box.y0 < box.y1 <= drawn.bbox.y1
+
+
+def test_numbers_of_a_poor_collapse_are_not_shown(tmp_path):
+    data = extract(store(tmp_path), Options())
+    data.rows[0].found["collapse_quality"] = 10.0
+    (said,) = (text.get_text() for text in draw(data).axes[1].texts)
+    assert "no collapse within errors" in said
+    assert "±" not in said
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def store(name, stores):
 
 
 def test_drawing_reads_nothing_but_what_was_extracted(name, store):
-    assert isinstance(figures[name].draw(figures[name].extract(store, Options())), Figure)
+    assert isinstance(figures[name].picture(figures[name].extract(store, Options())), Figure)
 
 
 @pytest.mark.parametrize("form", list(FIRST_BYTES))

@@ -6,10 +6,13 @@ from scipy import stats
 
 from explorer import figure
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.decoders import MARKERS, MOST_POINTS, draw, extract
+from explorer.figures.decoders import MARKERS, MOST_POINTS, extract
 from explorer.theory import predicted_limits
 from tests.figures.stores import cells, make
+
+draw = figures["decoders"].picture
 
 ARCHITECTURES = ("unrolled", "linear", "two_layer", "denoiser")
 LEVELS = {"two_layer": 0.7, "denoiser": 0.6, "unrolled": 0.5}

@@ -7,10 +7,13 @@ import pytest
 
 from explorer import figure
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.hyperparameters import draw, extract
+from explorer.figures.hyperparameters import extract
 from tests.figures.stores import SEARCH, SPARSITIES, cells, make, searching
 from tests.proposers.search_loops import bowl
+
+draw = figures["hyperparameters"].picture
 
 
 def kept(place, loss=bowl, **options):

@@ -5,9 +5,12 @@ import pytest
 
 from explorer import figure
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.hysteresis import draw, extract
+from explorer.figures.hysteresis import extract
 from tests.figures.stores import CROSSING, HAAR, SPARSITIES, SWITCH, cells, make, outcome
+
+draw = figures["hysteresis"].picture
 
 
 def both_switch(cell):

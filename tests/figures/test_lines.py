@@ -1,16 +1,17 @@
 """Which lines stand in which panel, and which theory beside them."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.lines import draw, extract
+from explorer.figures.lines import extract
 from explorer.theory import gaussian_loss, identity_loss
 from tests.figures.stores import SPARSITIES, cells, make, spectra
+
+draw = figures["lines"].picture
 
 
 def shown(place, members, **options):
@@ -49,13 +50,13 @@ def test_one_seed_has_no_band(tmp_path):
     assert shown(tmp_path, cells(rate=1.0, seed=0)).panels[0].means["half"].isna().all()
 
 
-def test_theory_that_all_lines_share_is_one_line_and_the_identity_stands_where_it_is_lower(tmp_path):
+def test_theory_that_all_lines_share_is_one_line_beside_that_of_the_identity(tmp_path):
     theory = shown(tmp_path, cells(rate=1.0, dimension=(8, 16))).panels[0].theory
     assert set(theory["line"]) == {""}
     rotation = theory[theory["limit"] == "linear"]
     np.testing.assert_allclose(rotation["value"], float(gaussian_loss(1.0)))
     identity = theory[theory["limit"] == "identity"]
-    assert identity["sparsity"].min() > 2 / math.pi
+    assert len(identity) == len(rotation)
     np.testing.assert_allclose(identity["value"], identity_loss(1.0, identity["sparsity"], "rademacher"))
 
 
@@ -99,6 +100,34 @@ def test_losses_over_decades_are_logarithmic(tmp_path):
 
     data = extract(make(tmp_path, cells(rate=1.0), outcome=falling), Options(value="loss"))
     assert draw(data).axes[0].get_yscale() == "log"
+
+
+def test_one_loss_near_zero_leaves_the_scale_linear_and_from_zero(tmp_path):
+    data = shown(tmp_path, cells(rate=1.0, init="random"))
+    data.panels[0].means.loc[0, "mean"] = 1e-6
+    ax = draw(data).axes[0]
+    assert ax.get_yscale() == "linear"
+    assert ax.get_ylim()[0] == 0
+
+
+def test_panels_whose_losses_lie_apart_have_scales_of_their_own(tmp_path):
+    data = shown(tmp_path, cells(rate=(0.1, 1.0), sparsity=(0.3, 0.35, 0.4), init="random"))
+    high, low = draw(data).axes
+    assert high.get_ylim()[0] > low.get_ylim()[1]
+    assert high.get_ylim()[0] > 0
+
+
+def test_the_identity_above_what_was_measured_does_not_stretch_the_scale(tmp_path):
+    data = shown(tmp_path, cells(rate=1.0, sparsity=(0.3, 0.35, 0.4), init="random"))
+    assert data.panels[0].theory.query("limit == 'identity'")["value"].min() > 0.5
+    assert draw(data).axes[0].get_ylim()[1] < 0.5
+
+
+def test_training_curves_are_joined_also_beside_theory(tmp_path):
+    data = shown(tmp_path, cells(rate=1.0, sparsity=0.3, steps=(10, 100, 1000), init="random"), x="steps", y="rate")
+    ax = draw(data).axes[0]
+    assert len(data.panels[0].theory) > 0
+    assert any(line.get_marker() == "o" and line.get_linestyle() == "-" for line in ax.lines)
 
 
 def test_more_lines_than_can_be_told_apart_are_refused(tmp_path):

@@ -5,10 +5,13 @@ import pytest
 
 from explorer import figure
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.loss_curves import draw, extract
+from explorer.figures.loss_curves import extract
 from explorer.theory import predicted_losses
 from tests.figures.stores import CROSSING, SPARSITIES, cells, make, outcome
+
+draw = figures["loss_curves"].picture
 
 
 def test_there_is_one_panel_per_rate(tmp_path):

@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.minimizers import MOST_COLUMNS, draw, extract, sort_encoder
+from explorer.figures.minimizers import MOST_COLUMNS, extract, sort_encoder
 from tests.figures.stores import DIMENSION, SPARSITIES, cells, encoder, make
+
+draw = figures["minimizers"].picture
 
 matrices = arrays(
     np.float32, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(-50, 50).map(lambda v: v / 64)

@@ -5,9 +5,12 @@ import pytest
 
 from explorer import figure
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.phase_diagram import draw, extract
+from explorer.figures.phase_diagram import extract
 from tests.figures.stores import CROSSING, HAAR, SPARSITIES, SWITCH, cells, make, outcome
+
+draw = figures["phase_diagram"].picture
 
 
 def panel(store, **options):

@@ -23,7 +23,7 @@ def picture(name, place):
     members = FITTING.get(name, cells)(rate=(0.5, 1.0))
     store = make(place, members, minimizers=True, study=STUDIES.get(name, ""))
     with house_style():
-        drawn = figures[name].draw(figures[name].extract(store, Options()))
+        drawn = figures[name].picture(figures[name].extract(store, Options()))
         written = io.BytesIO()
         drawn.savefig(written, format="png", dpi=DOTS_PER_INCH)
     return Image.open(written).convert("L")

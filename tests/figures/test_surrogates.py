@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.surrogates import draw, extract
+from explorer.figures.surrogates import extract
 from explorer.theory import gaussian_loss, identity_loss, mixed_loss, tie_broken_identity_loss
 from tests.figures.stores import cells, make
+
+draw = figures["surrogates"].picture
 
 GRADIENTS = ("straight_through", "noisy", "annealed")
 

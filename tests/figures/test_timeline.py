@@ -8,11 +8,14 @@ import pytest
 
 from explorer import figure, open_store
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.timeline import draw, extract
+from explorer.figures.timeline import extract
 from explorer.records import SCHEMA_VERSION, outcome_schema
 from explorer.store import StoreWriter
 from tests.store.parts import START, sparse
+
+draw = figures["timeline"].picture
 
 
 def store(place, packs):

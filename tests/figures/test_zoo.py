@@ -5,9 +5,12 @@ import pytest
 from scipy import stats
 
 from explorer.errors import AnalysisError
+from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.zoo import draw, extract
+from explorer.figures.zoo import extract
 from tests.figures.stores import cells, make, zoo
+
+draw = figures["zoo"].picture
 
 LEVELS = {"linear": 0.3, "denoiser": 0.5, "two_layer": 0.6, "random_encoder": 0.7}
 OBSERVABLES = ("localization", "tying", "pca_loss", "code_entropy")

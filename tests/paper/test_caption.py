@@ -33,5 +33,5 @@ def test_a_store_without_cells_says_so(tmp_path):
 
 def test_title_what_it_shows_and_after_whom_come_first(tmp_path):
     entry = papers["tails"]
-    said = caption(entry, entry.drawings[0], make(tmp_path, cells(rate=1.0)))
+    said = caption(entry, make(tmp_path, cells(rate=1.0)))
     assert said.startswith(f"{entry.title}. {entry.drawings[0].says} In no paper. 78 cells")

@@ -49,8 +49,8 @@ def test_runs_its_study_draws_and_goes_on(tmp_path, monkeypatch):
     assert made.summary is not None
     assert made.summary.complete
     assert made.summary.trained == 32
-    assert [path.name for path in made.pictures] == ["rates.png"]
-    assert made.captions[0].count("32 cells") == 1
+    assert made.picture.name == "rates.png"
+    assert made.caption.count("32 cells") == 1
     again = make("rates", out=str(tmp_path / "store"), form="png", progress=False)
     assert again.summary is not None
     assert again.summary.trained == 0

@@ -10,14 +10,31 @@ from explorer.training.quantise import quantised
 WEIGHTS = torch.randn(7, 9, generator=torch.Generator().manual_seed(0))
 
 
+LARGE = torch.randn(48, 48, generator=torch.Generator().manual_seed(1))
+MATRICES = {
+    "gaussian": LARGE,
+    "heavy-tailed": LARGE * LARGE.abs(),
+    "identity": torch.eye(48),
+    "identity with noise": torch.eye(48) + 0.02 * LARGE,
+    "small": WEIGHTS,
+}
+
+
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
-def test_levels_are_even_symmetric_and_hold_zero(bits):
-    found = quantised(WEIGHTS, torch.tensor(float(bits)))
-    unit = WEIGHTS.abs().max() / (2 ** (bits - 1) - 1)
-    steps = found / unit
-    torch.testing.assert_close(steps, steps.round(), atol=1e-4, rtol=0)
-    assert (found - WEIGHTS).abs().max() <= unit / 2 + 1e-6
-    assert found.unique().numel() <= 2**bits - 1
+@pytest.mark.parametrize("name", MATRICES)
+def test_levels_are_even_symmetric_hold_zero_and_lie_where_the_error_is_least(name, bits):
+    weights, most = MATRICES[name], 2 ** (bits - 1) - 1
+    found = quantised(weights, torch.tensor(float(bits)))
+    values = (found * 1e5).round().unique() / 1e5
+    unit = values[values > 0].min() if bits < 4 else values.diff().min()
+    torch.testing.assert_close(values / unit, (values / unit).round(), atol=2e-3, rtol=0)
+    assert values.numel() <= 2 * most + 1
+
+    def error(unit):
+        return float((torch.round(weights / unit).clamp(-most, most) * unit - weights).square().sum())
+
+    least = min(error(weights.abs().max() / most * share) for share in torch.linspace(0.05, 1, 400))
+    assert float((found - weights).square().sum()) <= 1.08 * least + 1e-9
 
 
 def test_one_bit_is_the_sign_times_the_mean_magnitude():
