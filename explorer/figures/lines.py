@@ -22,8 +22,11 @@ from explorer.figures.selection import cells, from_start, levels, telling
 from explorer.figures.series import LOOKS, banded, seed_means
 from explorer.figures.style import COLUMN_INCHES, GREY, PAGE_INCHES, small_multiples
 from explorer.store import Store
-from explorer.theory import gaussian_loss, predicted_limits
+from explorer.theory import predicted_limits
 
+# What of the limits on data of one kind an architecture can reach; and images that are compared with such data.
+DECODERS = {"two_layer": "linear", "denoiser": "denoiser", "unrolled": "multilayer"}
+WHITENED = ("pca", "zca")
 FINE = 120
 # Where a part of the values lie lower than the largest by this factor they are drawn on a logarithmic scale.
 DECADES, SOME = 30, 0.2
@@ -36,9 +39,16 @@ LIMITS = {
     "loss": "theory, $d\\to\\infty$",
     "linear": "rotation, Gaussian limit",
     "universal": "isotropic Gaussian data",
+    "zeros": "sparse Gaussian data",
     "identity": "exact identity",
 }
-DASHES = {"loss": (0, (5, 2)), "linear": (0, (5, 2)), "universal": (0, (5, 2)), "identity": (0, (1, 1.2))}
+DASHES = {
+    "loss": (0, (5, 2)),
+    "linear": (0, (5, 2)),
+    "universal": (0, (5, 2)),
+    "zeros": (0, (5, 2)),
+    "identity": (0, (1, 1.2)),
+}
 
 
 @dataclass(frozen=True)
@@ -131,17 +141,14 @@ def _limits(settings: Mapping[Any, Any], x: str, grid: NDArray[np.float64]) -> d
 
 
 def _predicted(settings: Mapping[Any, Any]) -> dict[str, float]:
-    """The limits at one point, and for whitened images the loss on Gaussian data, to compare."""
-    limits = predicted_limits(settings, tuple(LIMITS))
-    one_bit = settings.get("architecture") == "two_layer" and settings.get("activation") == "sign"
-    if (
-        settings.get("source") == "images"
-        and settings.get("whitening") in ("pca", "zca")
-        and one_bit
-        and settings.get("rate") == settings.get("rate")
-    ):
-        limits["universal"] = float(gaussian_loss(float(settings["rate"])))
-    return limits
+    """The limits at one point; for whitened images, alone or behind a mask, those on Gaussian data with as many zeros, to compare."""
+    decoder = DECODERS.get(str(settings.get("architecture")))
+    images = "images" in (settings.get("source"), settings.get("inner")) and settings.get("whitening") in WHITENED
+    if not images or decoder is None:
+        return predicted_limits(settings, tuple(LIMITS))
+    alike, name = ("gaussian", "universal") if settings["source"] == "images" else ("sparse", "zeros")
+    limits = predicted_limits({**settings, "source": alike, "base": "gaussian"}, (decoder,))
+    return {name: limits[decoder]} if decoder in limits else {}
 
 
 def size(data: Lines) -> tuple[float, float]:
@@ -222,8 +229,10 @@ def _panel(ax: Axes, panel: Panel, data: Lines) -> None:
         if len(rows):
             seeds = f"mean of {data.seeds} seeds, 95 %" if data.seeds > 1 else "one seed"
             banded(ax, rows, x, look[name], name or f"measured ({seeds})", joined=panel.theory.empty or x == "steps")
-    if not panel.theory["line"].eq("").all() and len(panel.theory):
-        ax.plot([], [], color=GREY, linestyle=DASHES["loss"], linewidth=1.0, label="theory of each, $d\\to\\infty$")
+    own = panel.theory.loc[panel.theory["line"] != "", "limit"].unique()
+    if len(own):
+        of = "theory of each" if "loss" in own else f"each on {LIMITS[str(own[0])]}"
+        ax.plot([], [], color=GREY, linestyle=DASHES["loss"], linewidth=1.0, label=f"{of}, $d\\to\\infty$")
     ax.set_title(panel.title)
     ax.set_xscale(scale(np.sort(panel.means[x].unique())))
 

@@ -7,8 +7,8 @@ from scipy import stats
 from explorer.errors import AnalysisError
 from explorer.figures import figures
 from explorer.figures.base import Options
-from explorer.figures.lines import extract
-from explorer.theory import gaussian_loss, identity_loss
+from explorer.figures.lines import _limits, extract
+from explorer.theory import gaussian_loss, identity_loss, predicted_limits
 from tests.figures.stores import SPARSITIES, cells, make, spectra
 
 draw = figures["lines"].picture
@@ -128,6 +128,26 @@ def test_training_curves_are_joined_also_beside_theory(tmp_path):
     ax = draw(data).axes[0]
     assert len(data.panels[0].theory) > 0
     assert any(line.get_marker() == "o" and line.get_linestyle() == "-" for line in ax.lines)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "limit"), [("two_layer", "linear"), ("denoiser", "denoiser"), ("unrolled", "multilayer")]
+)
+def test_masked_whitened_images_are_compared_with_sparse_gaussian_data(decoder, limit):
+    settings = {
+        "source": "masked",
+        "inner": "images",
+        "whitening": "zca",
+        "architecture": decoder,
+        "activation": "sign",
+        "rate": 0.5,
+    }
+    found = _limits(settings, "sparsity", np.array([0.2, 1.0]))
+    points = [{"source": "sparse", "base": "gaussian", "architecture": decoder, "activation": "sign", "rate": 0.5, "sparsity": p}
+              for p in (0.2, 1.0)]  # fmt: skip
+    np.testing.assert_allclose(found["zeros"], [predicted_limits(point)[limit] for point in points])
+    assert list(found) == ["zeros"]
+    assert _limits({**settings, "whitening": "none"}, "sparsity", np.array([0.2])) == {}
 
 
 def test_more_lines_than_can_be_told_apart_are_refused(tmp_path):
