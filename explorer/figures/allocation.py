@@ -15,6 +15,7 @@ from explorer.analysis.table import varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.selection import cells, from_start, levels
 from explorer.figures.series import LOOKS, MARK, seed_means
 from explorer.figures.style import COLUMN_INCHES, PAGE_INCHES, small_multiples
@@ -126,7 +127,7 @@ def _theory(group: pd.DataFrame) -> pd.DataFrame:
 def size(data: Allocation) -> tuple[float, float]:
     """One column of a page for one panel, else the page."""
     count = len(data.panels)
-    return (COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES, 2.2 * small_multiples(count)[0] + 0.6)
+    return (COLUMN_INCHES if count == 1 else PAGE_INCHES, 2.2 * small_multiples(count)[0] + 0.6)
 
 
 def draw(data: Allocation, canvas: FigureBase) -> None:
@@ -145,8 +146,7 @@ def draw(data: Allocation, canvas: FigureBase) -> None:
             ax.tick_params(labelbottom=True)
         if i % columns == 0:
             ax.set_ylabel(ALLOCATION)
-    handles, texts = axes.flat[0].get_legend_handles_labels()
-    canvas.legend(handles, texts, loc="outside lower center", ncols=2)
+    shared_legend(canvas, entries_of(axes.flat[:1]), size(data)[0])
 
 
 def _panel(ax: Axes, panel: Panel, data: Allocation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,21 +15,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from explorer.analysis import fit_boundary
-from explorer.analysis.grid import scale
+from explorer.analysis.grid import fine, part, scale
 from explorer.analysis.scaling.collapse import POOR_ABOVE
+from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.naming import name_phases, shared_phases
 from explorer.figures.selection import cells, combination, from_start, levels
-from explorer.figures.series import seed_means
+from explorer.figures.series import keep_in_bounds, seed_means
 from explorer.figures.style import PAGE_INCHES, RED, SEQUENTIAL
 from explorer.store import Store
+from explorer.theory import predicted_limits
 
 SIZE = "dimension"
 MOST_ROWS, MOST_SIZES = 4, 8
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-TEXT_WIDTH = 34
+TEXT_WIDTH, FINE = 34, 200
+DASHED, THEORY = (0, (5, 2)), "theory: the tie-broken identity is below the rotation from here, $d\\to\\infty$"
 # Of the height of the axes, for a line of text.
 ROOM = 0.15
 
@@ -37,7 +42,8 @@ ROOM = 0.15
 class Row:
     """One value of y: seed means by (dimension, x), what the estimator found, the location at each dimension, the scaled data.
 
-    `phases` are stretches of x by the phase at the largest dimension. `scaled` has the columns dimension, x = (p − p_c) d^(1/ν),
+    `phases` are stretches of x by the phase at the largest dimension. `theory` is where the tie-broken identity and the rotation
+    exchange order, NaN where they do not. `scaled` has the columns dimension, x = (p − p_c) d^(1/ν),
     mean and half (half of its 95 % interval); it is empty where there is no collapse.
     """
 
@@ -47,6 +53,7 @@ class Row:
     found: pd.Series
     locations: pd.DataFrame
     scaled: pd.DataFrame
+    theory: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,25 @@ def extract(store: Store, options: Options) -> CollapseFigure:
                 fitted,
                 locations,
                 scaled,
+                _exchange({**constant(group, store.settings), y: level}, x, curves[x]),
             )
         )
     return CollapseFigure(found, options)
+
+
+def _exchange(settings: Mapping[Any, Any], x: str, along: pd.Series) -> float:
+    """The first x from which the tie-broken identity has a lower loss than the rotation, as d → ∞."""
+    known = {name: value for name, value in settings.items() if name not in (SIZE, "code_dimension")}
+    grid = fine(np.sort(along.unique()).astype(float), FINE)
+    limits = [predicted_limits({**known, x: point}, ("linear", "tie_broken_identity")) for point in grid]
+    if not all(len(limit) == 2 for limit in limits):
+        return math.nan
+    gain = np.array([limit["linear"] - limit["tie_broken_identity"] for limit in limits])
+    rises = np.flatnonzero((gain[:-1] <= 0) & (gain[1:] > 0))
+    if not len(rises):
+        return math.nan
+    i = int(rises[0])
+    return part(grid[i], grid[i + 1], float(gain[i] / (gain[i] - gain[i + 1])), scale(grid))
 
 
 def size(data: CollapseFigure) -> tuple[float, float]:
@@ -110,12 +133,7 @@ def draw(data: CollapseFigure, canvas: FigureBase) -> None:
         _curves(left, row, data.options, looks)
         _collapsed(middle, row, data.options, looks)
         _extrapolation(right, row, data.options, looks)
-    handles: dict[str, Any] = {}
-    for ax in axes.flat:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(text, handle)
-    canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6),
-                  title="mean over seeds, 95 % interval", title_fontsize=8)  # fmt: skip
+    shared_legend(canvas, entries_of(axes.flat), PAGE_INCHES, title="mean over seeds, 95 % interval")
 
 
 def _points(ax: Axes, x: pd.Series, rows: pd.DataFrame, size: float, looks: dict[float, tuple[Any, str]]) -> None:
@@ -131,7 +149,10 @@ def _curves(ax: Axes, row: Row, options: Options, looks: dict[float, tuple[Any, 
     critical = _number(row.found["critical"])
     if math.isfinite(critical):
         ax.axvline(critical, color=RED, linewidth=0.9, zorder=1)
+    if math.isfinite(row.theory):
+        ax.axvline(row.theory, color="black", linestyle=DASHED, linewidth=0.9, zorder=1, label=THEORY)
     ax.set(xlabel=label(options.x), ylabel=label(options.value), title=row.title)
+    keep_in_bounds(ax, options.value)
     ax.set_xscale(scale(np.sort(row.curves[options.x].unique())))
     name_phases(ax, row.phases, PAGE_INCHES / 3 - 0.6)
 
@@ -147,6 +168,7 @@ def _collapsed(ax: Axes, row: Row, options: Options, looks: dict[float, tuple[An
         return
     for size, rows in row.scaled.groupby(SIZE):
         _points(ax, rows["x"], rows, float(size), looks)  # pyright: ignore[reportArgumentType]
+    keep_in_bounds(ax, options.value)
     if _number(found["collapse_quality"]) > POOR_ABOVE:
         _say(ax, f"no collapse within errors:\n$S$ = {_number(found['collapse_quality']):.2g} at best")
         return
@@ -188,6 +210,8 @@ def _extrapolation(ax: Axes, row: Row, options: Options, looks: dict[float, tupl
         text = "\n".join(lines)
     else:
         text = textwrap.fill(str(found["note"]).split(";")[0].replace(" nu ", " ν "), TEXT_WIDTH)
+    if math.isfinite(row.theory):
+        ax.axhline(row.theory, color="black", linestyle=DASHED, linewidth=0.9, zorder=1)
     ax.margins(x=0.12, y=0.08)
     _say(ax, text)
 

@@ -129,7 +129,7 @@ def _grid(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def size(data: Decoders) -> tuple[float, float]:
     """A panel a value of y, and what the legends need below where no place is free beside the panels."""
     count = len(data.panels)
-    width, height = (COLUMN_INCHES * 1.25, 2.9) if count == 1 else (PAGE_INCHES, 2.05 * small_multiples(count)[0] + 0.3)
+    width, height = (COLUMN_INCHES, 2.6) if count == 1 else (PAGE_INCHES, 2.05 * small_multiples(count)[0] + 0.3)
     legends = {title: e for title, e in {THEORY: _lines(data), _measured(data): _points(data)}.items() if e}
     return (width, height + _place(data, legends)[2])
 
@@ -139,9 +139,9 @@ def _place(data: Decoders, legends: dict[str, dict[str, Any]]) -> tuple[bool, in
     count = len(data.panels)
     rows, columns = small_multiples(count)
     beside = columns * rows > count and sum(3 + len(e) for e in legends.values()) <= MOST_ROWS_BESIDE
-    across = 1 if beside or count == 1 else 2
-    deepest = max(2.8 + math.ceil(len(e) / across) for e in legends.values())
-    return beside, across, 0.0 if beside else LEGEND_ROW_INCHES * deepest
+    across = 1 if beside else 2
+    depths = [2.8 + math.ceil(len(e) / across) for e in legends.values()]
+    return beside, across, 0.0 if beside else LEGEND_ROW_INCHES * (sum(depths) if count == 1 else max(depths))
 
 
 def draw(data: Decoders, canvas: FigureBase) -> None:
@@ -167,7 +167,7 @@ def draw(data: Decoders, canvas: FigureBase) -> None:
         top = max(_top(panel, data.x) for panel in data.panels[i : i + columns])
         used[i].set_ylim(-0.03 * top, 1.06 * top)
     place = parts[0].add_subplot(grid[rows - 1, count % columns :]) if beside else parts[1].add_axes((0.08, 0, 0.92, 1))
-    _legends(place, legends, beside, across)
+    _legends(place, legends, beside or count == 1, across)
 
 
 def _top(panel: Panel, x: str) -> float:
@@ -249,7 +249,7 @@ def _legends(place: Axes, legends: dict[str, dict[str, Any]], stacked: bool, acr
         )  # fmt: skip
         drawn.set_in_layout(False)
         place.add_artist(drawn)
-        down += LEGEND_ROW_INCHES * (2.8 + len(entries)) * stacked
+        down += LEGEND_ROW_INCHES * (2.8 + math.ceil(len(entries) / across)) * stacked
 
 
 figures.register("decoders")(FigureKind(extract, size, draw))

@@ -16,6 +16,7 @@ from explorer.analysis.table import varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.selection import cells
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, RED, SKY, in_rows
 from explorer.store import Store
@@ -109,7 +110,7 @@ def _in_words(value: object) -> str:
 def size(data: Hyperparameters) -> tuple[float, float]:
     """One column of a page for one panel, else the page."""
     rows, columns = in_rows(len(data.panels))
-    return (COLUMN_INCHES * 1.2 if columns == 1 else PAGE_INCHES, 2.0 * rows + 2.3)
+    return (COLUMN_INCHES if columns == 1 else PAGE_INCHES, 2.0 * rows + 2.3)
 
 
 def draw(data: Hyperparameters, canvas: FigureBase) -> None:
@@ -121,11 +122,7 @@ def draw(data: Hyperparameters, canvas: FigureBase) -> None:
     for ax, panel in zip(axes, data.panels, strict=True):
         _panel(ax, panel, data)
     _regret(canvas.add_subplot(grid[rows, :]), data)
-    entries: dict[str, Any] = {}
-    for ax in axes:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    canvas.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=3 if columns > 1 else 1)
+    shared_legend(canvas, entries_of(axes), size(data)[0], "outside upper center")
 
 
 def _panel(ax: Axes, panel: Panel, data: Hyperparameters) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,11 @@ from explorer.analysis import fit_boundary
 from explorer.analysis.grid import scale
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.naming import name_phases, shared_phases
 from explorer.figures.selection import cells, combination, levels
-from explorer.figures.series import banded, seed_means
-from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED
+from explorer.figures.series import banded, keep_in_bounds, seed_means
+from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES, RED
 from explorer.store import Store
 
 MOST_COLUMNS = 4
@@ -57,8 +57,8 @@ def extract(store: Store, options: Options) -> Hysteresis:
 
 
 def size(data: Hysteresis) -> tuple[float, float]:
-    """Two thirds of the page for one panel, the page for more."""
-    return (PAGE_INCHES * min(0.65 + 0.3 * (len(data.panels) - 1), 1.0), 4.4)
+    """One column of a page for one panel, the page for more."""
+    return (PAGE_INCHES, 4.4) if len(data.panels) > 1 else (COLUMN_INCHES, 5.0)
 
 
 def draw(data: Hysteresis, canvas: FigureBase) -> None:
@@ -72,6 +72,7 @@ def draw(data: Hysteresis, canvas: FigureBase) -> None:
         _lines(above, panel.loop)
         _lines(below, panel.loop)
         _means(above, panel.order, data.options)
+        keep_in_bounds(above, data.options.value)
         _means(below, panel.losses, data.options)
         verdict = panel.loop.get("verdict")
         above.set_title(f"{panel.title}\n{verdict}" if isinstance(verdict, str) and verdict != "none" else panel.title)
@@ -80,11 +81,7 @@ def draw(data: Hysteresis, canvas: FigureBase) -> None:
         name_phases(above, panel.phases, size(data)[0] / count - 0.6)
     axes[0, 0].set_ylabel(label(data.options.value))
     axes[1, 0].set_ylabel(label("loss"))
-    handles: dict[str, Any] = {}
-    for ax in axes.flat:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(text, handle)
-    canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(count + 1, 3))
+    shared_legend(canvas, entries_of(axes.flat), size(data)[0])
 
 
 def _style(start: str, starts: list[str]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from explorer.analysis.table import varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.selection import cells, from_start, levels, telling
 from explorer.figures.series import LOOKS, banded, seed_means
 from explorer.figures.style import COLUMN_INCHES, GREY, PAGE_INCHES, small_multiples
@@ -154,7 +155,7 @@ def _predicted(settings: Mapping[Any, Any]) -> dict[str, float]:
 def size(data: Lines) -> tuple[float, float]:
     """One column of a page for one panel, else the page."""
     count = len(data.panels)
-    width = COLUMN_INCHES * 1.15 if count == 1 else PAGE_INCHES
+    width = COLUMN_INCHES if count == 1 else PAGE_INCHES
     return (width, (2.6 if count == 1 else 2.1) * small_multiples(count)[0] + 0.5)
 
 
@@ -179,13 +180,7 @@ def draw(data: Lines, canvas: FigureBase) -> None:
         if i % columns == 0:
             ax.set_ylabel(label(data.options.value))
         ax.tick_params(labelleft=i % columns == 0 or not shared)
-    entries: dict[str, Any] = {}
-    for ax in used:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    if entries:
-        across = 2 if count == 1 else 4
-        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(across, len(entries)))
+    shared_legend(canvas, entries_of(used), size(data)[0])
 
 
 def _range(panel: Panel) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,11 @@ from explorer.analysis.grid import fine, scale
 from explorer.analysis.table import constant
 from explorer.axes import label, symbol
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.naming import lowest_phases, name_phases
 from explorer.figures.selection import cells, combination, levels
 from explorer.figures.series import MARK, seed_means
-from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED, small_multiples
+from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES, RED, small_multiples
 from explorer.store import Store
 from explorer.theory import predicted_losses
 
@@ -66,9 +66,9 @@ def extract(store: Store, options: Options) -> LossCurves:
 
 
 def size(data: LossCurves) -> tuple[float, float]:
-    """Half the page for one panel, else the page."""
+    """One column of a page for one panel, else the page."""
     rows, columns = small_multiples(len(data.panels))
-    return (PAGE_INCHES if columns > 1 else PAGE_INCHES / 1.8, 2.15 * rows + 0.45)
+    return (PAGE_INCHES, 2.15 * rows + 0.45) if columns > 1 else (COLUMN_INCHES, 3.4)
 
 
 def draw(data: LossCurves, canvas: FigureBase) -> None:
@@ -88,14 +88,11 @@ def draw(data: LossCurves, canvas: FigureBase) -> None:
             ax.set_ylabel(label("loss"))
     for ax in spare:
         ax.set_axis_off()
-    handles: dict[str, Any] = {}
-    for ax in list(axes.flat)[:count]:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(text, handle)
+    entries = entries_of(list(axes.flat)[:count])
     if spare:
-        spare[0].legend(handles.values(), handles.keys(), loc="center left")
+        spare[0].legend(list(entries.values()), list(entries), loc="center left")
     else:
-        canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
+        shared_legend(canvas, entries, size(data)[0])
 
 
 def _panel(ax: Axes, panel: Panel, options: Options) -> None:

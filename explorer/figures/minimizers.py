@@ -15,11 +15,11 @@ from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
 from explorer.figures.selection import cells, combination
-from explorer.figures.style import PAGE_INCHES, diverging
+from explorer.figures.style import COLUMN_INCHES, PAGE_INCHES, diverging
 from explorer.store import Store
 
 MOST_COLUMNS = 6
-WIDEST_INCHES, NARROWEST_INCHES = 2.2, 3.8  # of one heat map; of the figure, whose title is long
+WIDEST_INCHES = 2.2  # of one heat map
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def _title(table: pd.DataFrame, y: str, level: float) -> str:
 
 
 def size(data: Minimizers) -> tuple[float, float]:
-    """As wide as its heat maps, which keep the shape of an encoder."""
+    """One column of a page for one heat map a row, else the page; as high as an encoder's shape asks for."""
     rows, columns = len(data.starts), len(data.points)
     shape = next(iter(data.encoders.values())).shape
-    side = min(PAGE_INCHES * 0.86 / columns, WIDEST_INCHES)
-    width = max(columns * side + 0.14 * PAGE_INCHES, NARROWEST_INCHES)
+    width = PAGE_INCHES if columns > 1 else COLUMN_INCHES
+    side = min((width - 0.97) / columns, WIDEST_INCHES)
     return (width, rows * (side * min(1.6, shape[0] / shape[1]) + 0.42) + 0.55)
 
 

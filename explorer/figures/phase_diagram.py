@@ -18,6 +18,7 @@ from explorer.analysis.table import constant
 from explorer.axes import BOUNDED, label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.selection import cells, panels
 from explorer.figures.style import COLUMN_INCHES, ORANGE, PAGE_INCHES, RED, SEQUENTIAL, small_multiples
 from explorer.store import Store
@@ -136,9 +137,9 @@ def _longest_run(positions: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def size(data: PhaseDiagram) -> tuple[float, float]:
-    """One column of a page and a bit for one panel, else the page."""
+    """One column of a page for one panel, else the page."""
     count = len(data.panels)
-    return (COLUMN_INCHES * 1.25, 3.6) if count == 1 else (PAGE_INCHES, 2.3 * small_multiples(count)[0] + 0.9)
+    return (COLUMN_INCHES, 3.4) if count == 1 else (PAGE_INCHES, 2.3 * small_multiples(count)[0] + 0.9)
 
 
 def draw(data: PhaseDiagram, canvas: FigureBase) -> None:
@@ -163,12 +164,7 @@ def draw(data: PhaseDiagram, canvas: FigureBase) -> None:
     bar = canvas.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
     bar.set_label(f"{label(data.options.value)}, {data.options.start} start")
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
-    entries: dict[str, Any] = {}
-    for ax in used:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    if entries:
-        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=1 if count == 1 else 3)
+    shared_legend(canvas, entries_of(used), size(data)[0])
 
 
 def _share_axes(ax: Axes, panels: list[Panel]) -> None:

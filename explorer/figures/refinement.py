@@ -19,8 +19,9 @@ from explorer.analysis.plateaus import half_way
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.selection import cells, from_start, levels
-from explorer.figures.style import BLUE, GREY, ORANGE, PAGE_INCHES, RED, SEQUENTIAL
+from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES, RED, SEQUENTIAL
 from explorer.store import Store
 
 MOST_ROUNDS, MOST_ROWS = 4, 4
@@ -149,8 +150,8 @@ def _means(table: pd.DataFrame, axes: list[str], value: str) -> Array:
 
 
 def size(data: Rounds) -> tuple[float, float]:
-    """The page's width for several rounds, half of it for one."""
-    return (PAGE_INCHES if len(data.panels[0]) > 1 else PAGE_INCHES / 2, 1.75 * len(data.panels) + 0.75)
+    """The page's width for several rounds, one column of it for one."""
+    return (PAGE_INCHES if len(data.panels[0]) > 1 else COLUMN_INCHES, 1.75 * len(data.panels) + 0.75)
 
 
 def draw(data: Rounds, canvas: FigureBase) -> None:
@@ -171,11 +172,7 @@ def draw(data: Rounds, canvas: FigureBase) -> None:
     if data.plane:
         bar = canvas.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
         bar.set_label(label(data.options.value))
-    entries: dict[str, Any] = {}
-    for ax in axes.flat:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3 if columns > 1 else 2)
+    shared_legend(canvas, entries_of(axes.flat), size(data)[0])
 
 
 def _curve(ax: Axes, panel: Panel) -> None:

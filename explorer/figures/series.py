@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from explorer.analysis import replicates
+from explorer.axes import BOUNDED
 from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 
 # Colour, mark: each tells lines apart without the other.
 LOOKS = ((BLUE, "o"), (ORANGE, "^"), (GREEN, "s"), (PURPLE, "D"), (SKY, "v"), (RED, "P"), (GREY, "X"), ("black", "*"))
+ROOM = 0.05
 MARK: dict[str, Any] = {"markersize": 3.6, "markerfacecolor": "none", "markeredgewidth": 0.9}
 
 
@@ -40,3 +42,10 @@ def banded(ax: Axes, rows: pd.DataFrame, x: str, look: tuple[str, str], name: st
         ax.errorbar(
             across, mean, yerr=half, fmt=marker, color=colour, elinewidth=0.9, capsize=1.5, label=name, zorder=4, **MARK
         )
+
+
+def keep_in_bounds(ax: Axes, value: str) -> None:
+    """The range of what is bounded, and no more, however wide the intervals of few seeds."""
+    if value in BOUNDED:
+        low, high = BOUNDED[value]
+        ax.set_ylim(low - ROOM * (high - low), high + ROOM * (high - low))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,11 @@ from explorer.analysis.table import constant, varying
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.naming import lowest_phases, name_phases
 from explorer.figures.selection import cells, levels
-from explorer.figures.series import banded, seed_means
-from explorer.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE
+from explorer.figures.series import banded, keep_in_bounds, seed_means
+from explorer.figures.style import BLUE, COLUMN_INCHES, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE
 from explorer.store import Store
 from explorer.theory import predicted_limits
 
@@ -101,8 +101,8 @@ def _one_level(table: pd.DataFrame, y: str) -> tuple[pd.DataFrame, str]:
 
 
 def size(data: Surrogates) -> tuple[float, float]:
-    """The page's width for several surrogates."""
-    return (PAGE_INCHES if len(data.panels) > 1 else PAGE_INCHES / 1.6, 4.3)
+    """The page's width for several surrogates, one column of it for one."""
+    return (PAGE_INCHES, 4.3) if len(data.panels) > 1 else (COLUMN_INCHES, 5.0)
 
 
 def draw(data: Surrogates, canvas: FigureBase) -> None:
@@ -124,17 +124,14 @@ def draw(data: Surrogates, canvas: FigureBase) -> None:
                 )
         _means(above, panel.losses, data)
         _means(below, panel.orders, data)
+        keep_in_bounds(below, data.options.value)
         above.set_title(", ".join(part for part in (panel.title, data.title) if part))
         below.set_xlabel(label(x))
         below.set_xscale(scale(np.sort(panel.losses[x].unique())))
         name_phases(above, panel.names, size(data)[0] / count - 0.4)
     axes[0, 0].set_ylabel(label("loss"))
     axes[1, 0].set_ylabel(label(data.options.value))
-    handles: dict[str, Any] = {}
-    for ax in axes[0]:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(text, handle)
-    canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    shared_legend(canvas, entries_of(axes[0]), size(data)[0])
 
 
 def _means(ax: Axes, means: pd.DataFrame, data: Surrogates) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from explorer.axes import label, symbol
 from explorer.errors import AnalysisError
 from explorer.figures.base import FigureKind, Options, figures
+from explorer.figures.legends import entries_of, shared_legend
 from explorer.figures.selection import cells, from_start, levels, same_data, variants
 from explorer.figures.series import seed_means
 from explorer.figures.style import BLUE, COLUMN_INCHES, GREY, ORANGE, PAGE_INCHES, in_rows
@@ -108,7 +108,7 @@ def size(data: Zoo) -> tuple[float, float]:
     """A line of text high for each architecture."""
     rows, columns = in_rows(len(data.panels))
     height = rows * (ROW_INCHES * (len(data.architectures) + 1) + 0.65) + 0.35
-    return (COLUMN_INCHES * 1.25 if columns == 1 else PAGE_INCHES, height)
+    return (COLUMN_INCHES if columns == 1 else PAGE_INCHES, height)
 
 
 def draw(data: Zoo, canvas: FigureBase) -> None:
@@ -123,12 +123,7 @@ def draw(data: Zoo, canvas: FigureBase) -> None:
             ax.set_xlabel(data.label)
     for ax in spare:
         ax.set_axis_off()
-    entries: dict[str, Any] = {}
-    for ax in used:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    entries = dict(reversed(entries.items()))
-    canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=1 if count == 1 else 3)
+    shared_legend(canvas, dict(reversed(entries_of(used).items())), size(data)[0])
 
 
 def _panel(ax: Axes, panel: Panel, data: Zoo) -> None:

@@ -10,8 +10,9 @@ papers.register("finite_size")(
         drawings=(
             Drawing(
                 "collapse",
-                "Localization against sparsity for dimensions d; its location against d with the extrapolation to d → "
-                "∞; the curves on one.",
+                "Localization against sparsity for dimensions d, from random starts; the curves on one, where they fall "
+                "on one; the location against d with the extrapolation to d → ∞. Dashed: the sparsity, 2 - π/2, from "
+                "which the tie-broken identity has a lower loss than the rotation.",
             ),
         ),
         cites=(KOEGLER, "houdayer2004low"),
