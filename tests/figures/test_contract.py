@@ -5,11 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 from explorer import figure
 from explorer.errors import AnalysisError, ExplorerError
 from explorer.figures import figures
 from explorer.figures.base import Options
+from explorer.figures.style import COLUMN_INCHES, PAGE_INCHES
 from tests.figures.stores import FITTING, STUDIES, cells, make
 
 FIRST_BYTES = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml"}
@@ -119,3 +122,24 @@ def test_store_without_cells_is_refused(name, tmp_path):
 def test_unknown_figure_is_refused_with_the_nearest():
     with pytest.raises(ExplorerError, match='Did you mean "phase_diagram"'):
         figure("nowhere", "phase_diagramm")
+
+
+def test_it_is_a_column_or_a_page_wide_and_no_higher_than_a_page(name, store):
+    width, height = figures[name].size(figures[name].extract(store, Options()))
+    assert width in (COLUMN_INCHES, PAGE_INCHES)
+    assert height <= 9.2
+
+
+@pytest.mark.parametrize("rate", [(1.0,), (0.25, 0.5, 1.0)], ids=["one panel", "several"])
+def test_legends_and_texts_stand_inside_the_figure(name, tmp_path, rate):
+    members = FITTING.get(name, cells)(rate=rate)
+    drawn = figure(make(tmp_path, members, minimizers=True, study=STUDIES.get(name, "")), name)
+    shown = drawn.findobj(Legend)
+    for ax in drawn.axes:
+        shown += [*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label] if ax.axison else []
+    for artist in shown:
+        if isinstance(artist, Text) and not artist.get_text():
+            continue
+        box = artist.get_window_extent()
+        assert -2 <= box.x0 <= box.x1 <= drawn.bbox.x1 + 2, artist
+        assert -2 <= box.y0 <= box.y1 <= drawn.bbox.y1 + 2, artist
