@@ -305,7 +305,7 @@
   async function poll() {
     try {
       const { mark, news } = await asked("status.json");
-      if (mark !== page.mark) grow(await asked("data.json"));
+      if (mark !== page.mark) await grow(await asked(`data.json?since=${encodeURIComponent(page.mark)}`));
       $("news").textContent = news;
     } catch {
       $("news").textContent = "The server does not answer; this is what was there.";
@@ -313,9 +313,11 @@
     setTimeout(poll, POLL_MILLISECONDS);
   }
 
-  function grow(data) {
-    const unfolded = [...$("studies").children].map((box) => box.open), { opening } = data;
-    page = slices.read(data);
+  async function grow(data) {
+    const next = slices.grown(page, data) ?? slices.read(await asked("data.json"));
+    const unfolded = [...$("studies").children].map((box) => box.open), { opening } = next;
+    for (const key of next.since === page.mark ? data.keys : details.keys()) details.delete(key);
+    page = next;
     choice.value ??= opening.value;
     if (!choice.x && !choice.y) Object.assign(choice, { x: opening.x ?? "", y: opening.y ?? "" });
     for (const [name, level] of Object.entries(opening.fixed)) if (!choice.fixed.has(name)) choice.fixed.set(name, level);
