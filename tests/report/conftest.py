@@ -46,11 +46,17 @@ def visit(browser):
     contexts, wrong = [], []
 
     def opened(
-        url: str, width: int = 1280, height: int = 900, offline: bool = True, scheme: Literal["light", "dark"] = "light"
+        url: str,
+        width: int = 1280,
+        height: int = 900,
+        offline: bool = True,
+        scheme: Literal["light", "dark"] = "light",
+        script: str = "",
     ):
         viewport = {"width": width, "height": height}
         context = browser.new_context(viewport=viewport, offline=offline, color_scheme=scheme)
         contexts.append(context)
+        context.add_init_script(script)
         page = context.new_page()
         page.set_default_timeout(20_000)
         home = url.rpartition("/")[0]

@@ -350,27 +350,31 @@ def printed(pdf):
     return found
 
 
+# Fonts differ between machines: no text is painted, and all of it is laid out as if each letter were as wide as the others.
+NO_FONTS = """
+  const plain = CanvasRenderingContext2D.prototype;
+  plain.fillText = plain.strokeText = () => {};
+  plain.measureText = (text) => ({ width: 6 * text.length });
+"""
+
+
 def test_the_diagram_looks_as_it_did(visit, address, tmp_path):
-    """Small differences of fonts and edges are allowed: both pictures are made 64 pixels wide first."""
+    """Small differences of edges are allowed: of blocks of four by four pixels the means are compared."""
     image = pytest.importorskip("PIL.Image")
-    page = visit(address, width=1000, height=800)
+    page = visit(address, width=1000, height=800, script=NO_FONTS)
     page.wait_for_selector(DRAWN)
-    page.wait_for_timeout(100)
-    taken = page.locator("#map").screenshot()
-    small = image.open(io.BytesIO(taken)).convert("RGB")
-    small.resize((320, round(320 * small.height / small.width))).quantize(64).save(
-        tmp_path / "reference.png", optimize=True
-    )
+    taken = tmp_path / "reference.png"
+    picture = image.open(io.BytesIO(page.locator("#diagram canvas").screenshot())).convert("RGB")
+    picture.quantize(64).save(taken, optimize=True)
     if os.environ.get("EXPLORER_KEEP_REFERENCE"):
-        REFERENCE.write_bytes((tmp_path / "reference.png").read_bytes())
-    size = (64, 56)
-    now, then = (
-        np.asarray(image.open(path).convert("RGB").resize(size, image.Resampling.BOX), dtype=float) / 255
-        for path in (tmp_path / "reference.png", REFERENCE)
-    )
-    said = f"if it is meant to look so, run this test with EXPLORER_KEEP_REFERENCE=1; the picture is {tmp_path}/reference.png"
-    assert np.abs(now - then).mean() < 0.04, said
-    assert np.corrcoef(now.ravel(), then.ravel())[0, 1] > 0.93, said
+        REFERENCE.write_bytes(taken.read_bytes())
+    then = image.open(REFERENCE).convert("RGB")
+    said = f"if it is meant to look so, run this test with EXPLORER_KEEP_REFERENCE=1; the picture is {taken}"
+    assert np.allclose(picture.size, then.size, atol=2), said
+    size = (then.width // 4, then.height // 4)
+    blocks = [np.asarray(each.resize(size, image.Resampling.BOX), dtype=float) / 255 for each in (picture, then)]
+    apart = np.abs(blocks[0] - blocks[1]).max(axis=2)
+    assert (apart > 0.15).mean() < 0.0005, said
 
 
 def test_the_command_writes_the_page(store, tmp_path):
