@@ -16,7 +16,7 @@ from explorer.report.columns import Cells
 from explorer.report.contents import columns
 from explorer.report.page import json_text
 
-# Levels of a refined axis are new in each version: this many versions are a few megabytes, and a quarter of an hour of a busy run.
+# Each may have levels of its own, along a refined axis: this many are a few megabytes, and at least five minutes.
 MOST_VERSIONS = 100
 COLUMNS = "columns"
 
