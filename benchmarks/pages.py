@@ -1,4 +1,4 @@
-"""A report of 100,000 cells: how long it takes to write, how large it is, and how it answers in headless Chromium.
+"""A report of 100,000 cells: how long it takes to write, how large it is, how it answers in Chromium, what a live page asks for.
 
 Beside it, the same cells as rows that Vega-Lite itself filters and averages at every switch. Ratios are to one pandas frame of the
 whole store, for what Python does, and to explorer's page, for what the browser does.
@@ -8,13 +8,16 @@ Writes benchmarks/results/pages.json and pages.md.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +25,20 @@ import numpy as np
 import pyarrow as pa
 from playwright.sync_api import Page, sync_playwright
 from report import write
-from store import packs
+from store import SPARSITIES, packs
 
 from explorer.records import MINIMIZERS
-from explorer.report import write_report
+from explorer.report import View, write_report
+from explorer.report.live import Live
 from explorer.report.page import json_text, library
+from explorer.report.server import server
 from explorer.store import Store, StoreWriter, open_store
 from explorer.store.compact import compact
 
 CELLS = 100_000
 CELLS_A_PART = 5_000
 ENCODER_SIDE = 32
+NEW_CELLS = 1_000
 REPEATS = 7
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -80,6 +86,25 @@ def make_store(place: Path, cells: int) -> Store:
     writer.keep_study("name: large\n", [])
     compact(place, 0.0)
     return open_store(place)
+
+
+def news(place: Path, cells: int) -> Iterator[tuple[str, float, int]]:
+    """What a page of this many cells asks its server for when a thousand are new: what, seconds and bytes."""
+    live = Live(str(place), View())
+    mark = live.look()["mark"]
+    writer = StoreWriter(str(place))
+    for pack, row, curve in itertools.islice(packs(cells + NEW_CELLS), cells // SPARSITIES, None):
+        writer.publish(pack, row, curve)
+    while live.look()["mark"] == mark:
+        time.sleep(0.5)
+    serving = server(live, "127.0.0.1", 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    for what, path in (("ask for all data", "data.json"), ("ask for what is new", f"data.json?since={mark}")):
+        begin = time.perf_counter()
+        with urllib.request.urlopen(serving.url + path) as answer:
+            yield what, time.perf_counter() - begin, len(answer.read())
+    serving.shutdown()
+    serving.server_close()
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -159,12 +184,17 @@ def main(arguments: list[str]) -> None:
             first = ours(page, f"file://{place}/report-20.html")
             other = theirs(launched.new_page(viewport={"width": 1280, "height": 900}), f"file://{rival}")
             launched.close()
+        live = list(news(place / "store", chosen.cells))
         for what, seconds in first.items():
             note(what, "explorer report", seconds, seconds, (place / "report-20.html").stat().st_size / 1e6)
         for what, seconds in other.items():
             note(what, "Vega-Lite over rows", seconds, first[what], rival.stat().st_size / 1e6)
+        for what, seconds, size in live:
+            note(what, "explorer serve", seconds, live[0][1], size / 1e6)
     notes = [
-        "Ratios: what Python does to reading all columns as one pandas frame, what the browser does to explorer's page.",
+        "Ratios: what Python does to reading all columns as one pandas frame, what the browser does to explorer's page, what "
+        "a live page asks for to asking for all.",
+        f"A live page asks when {NEW_CELLS:,} cells are new, over loopback.",
         "The store is compacted; every cell has a curve of ten points and an encoder of 32 x 32. Times in the browser include the "
         f"round trips of Playwright; medians of {REPEATS}, opening once.",
     ]

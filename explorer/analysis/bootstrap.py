@@ -83,10 +83,11 @@ def over_resamples(
     """The same for a `compute` that takes all resamples at once, weights (resample, seed), and gives a value for each."""
     if seeds < 2:
         return None
-    counts, probability = _resamples(seeds)
+    counts, probability = resamples(seeds)
     return interval(estimate, compute(counts), probability, seeds)
 
 
 @functools.lru_cache(maxsize=16)
-def _resamples(seeds: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def resamples(seeds: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The `seed_weights` that all intervals use: the same whenever there are as many seeds."""
     return seed_weights(seeds, np.random.default_rng(0))

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from explorer.analysis import fit_boundary
+from explorer.analysis import READ, fit_boundary
 from explorer.errors import AnalysisError
 from explorer.registry import nearest
 from explorer.report.columns import Cells, Setting, group, plain
@@ -18,8 +19,8 @@ from explorer.theory import predicted_boundary
 ORDER = "localization"
 PREFERRED = "sparsity"
 FEWEST_LEVELS = 3
-# Fits of more groups take longer than a reader waits; explorer boundary does them.
-MOST_GROUPS = 400
+# Fits of more groups take longer than a reader waits, half a minute; explorer boundary does them.
+MOST_GROUPS = 500
 NUMBERS = ("critical", "low", "high", "width", "theory", "mixed_low", "mixed_high", "extrapolated")
 
 
@@ -27,7 +28,7 @@ NUMBERS = ("critical", "low", "high", "width", "theory", "mixed_low", "mixed_hig
 class Boundaries:
     """Boundaries along one axis: for each combination of the settings `by` (their codes, `at`) a row an estimator.
 
-    `theory` has the combinations for which a formula is known. `note` says why there are no rows.
+    `theory` has the combinations for which a formula is known. `note` says why there are no rows, or for how many combinations not.
     """
 
     along: str | None
@@ -70,18 +71,33 @@ def read_boundaries(cells: Cells, along: str | None = None) -> Boundaries:
         )
     if len(next(s for s in cells.settings if s.name == name).levels) < FEWEST_LEVELS:
         return Boundaries(name, names, [], theory, f"{name} has fewer than {FEWEST_LEVELS} values.")
-    count = int(groups.max(initial=-1)) + 1
-    if count > MOST_GROUPS:
-        note = (
-            f"{count} combinations of {', '.join(names)}: boundaries of at most {MOST_GROUPS} are fitted here. "
-            "Choose fewer with --where, or use explorer boundary."
-        )
-        return Boundaries(name, names, [], theory, note)
+    kept, note = _kept(groups, by)
+    needed = {*READ, *cells.fixed, *(s.name for s in cells.settings)}
+    frame = cells.frame.loc[kept, [column for column in cells.frame.columns if column in needed]]
     try:
-        fitted = fit_boundary(cells.frame, along=name, by=[s.name for s in by])
+        fitted = fit_boundary(frame, along=name, by=[s.name for s in by])
     except AnalysisError as error:
         return Boundaries(name, names, [], theory, str(error))
-    return Boundaries(name, names, [_row(row, by) for row in fitted.to_dict("records")], theory)
+    return Boundaries(name, names, [_row(row, by) for row in fitted.to_dict("records")], theory, note)
+
+
+def _kept(groups: NDArray[np.int64], by: list[Setting]) -> tuple[NDArray[np.bool_], str]:
+    """Which cells' boundaries are fitted, and what is said of the others.
+
+    Those of all groups, or of as many as are worth waiting for: first those with the most settings at their first level, which
+    is how a page opens.
+    """
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    if len(first) <= MOST_GROUPS:
+        return np.ones(len(groups), dtype=bool), ""
+    elsewhere = np.sum([s.codes[first] != 0 for s in by], axis=0)
+    chosen = np.argsort(elsewhere, kind="stable")[:MOST_GROUPS]
+    note = (
+        f"Boundaries of {MOST_GROUPS:,} of {len(first):,} combinations of {', '.join(s.name for s in by)} are fitted here, those with "
+        f"the most settings at their first level; {len(first) - MOST_GROUPS:,} are left out. Choose others with --where, or use "
+        "explorer boundary."
+    )
+    return np.isin(group, chosen), note
 
 
 def _row(row: Mapping[Any, Any], by: list[Setting]) -> dict[str, Any]:

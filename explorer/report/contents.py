@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from explorer.axes import GLOSSARY, label, symbol
 from explorer.errors import AnalysisError
@@ -38,18 +42,33 @@ def contents(store: Store, view: View, cells: Cells | None = None) -> dict[str, 
     Raises AnalysisError where the view names what no cell has.
     """
     cells = read_cells(store, view.where) if cells is None else cells
+    return {**about(store, view, cells), **columns(cells)}
+
+
+def columns(cells: Cells, rows: Sequence[int] | NDArray[np.int64] | None = None) -> dict[str, Any]:
+    """What is known of the cells, a column each; with `rows` of these cells alone, the levels and ranges those of all."""
+    chosen = np.arange(len(cells.keys)) if rows is None else np.asarray(rows, dtype=np.int64)
+    return {
+        "settings": [_setting(s, chosen) for s in cells.settings],
+        "keys": cells.keys if rows is None else [cells.keys[row] for row in chosen],
+        "status": packed(cells.status[chosen]),
+        "values": [
+            {**_names(name), **packed(column[chosen]), "colours": colours(name, column)}
+            for name, column in cells.values.items()
+        ],
+    }
+
+
+def about(store: Store, view: View, cells: Cells) -> dict[str, Any]:
+    """What the page says beside its cells: how it opens, boundaries, failures, provenance.
+
+    Raises AnalysisError where the view names what no cell has.
+    """
     titles = study_titles(store)
     return {
         "title": ", ".join(titles) or store.files.name,
-        "settings": [_setting(s) for s in cells.settings],
         "fixed": [[name, text_of(value)] for name, value in cells.fixed.items()],
-        "keys": cells.keys,
         "statuses": list(STATUSES),
-        "status": packed(cells.status),
-        "values": [
-            {**_names(name), **packed(column), "colours": colours(name, column)}
-            for name, column in cells.values.items()
-        ],
         "opening": _opening(cells, view),
         "boundaries": _boundaries(read_boundaries(cells, view.along)),
         "failures": failed(store),
@@ -75,11 +94,11 @@ def _names(name: str) -> dict[str, str]:
     }
 
 
-def _setting(setting: Setting) -> dict[str, Any]:
+def _setting(setting: Setting, rows: NDArray[np.int64]) -> dict[str, Any]:
     numbers = [float(level) for level in setting.levels] if setting.scale != "names" else None
     return {
         **_names(setting.name),
-        **packed(setting.codes),
+        **packed(setting.codes[rows]),
         "levels": texts_of(setting.levels),
         "numbers": numbers,
         "scale": setting.scale,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from explorer.errors import StoreError
-from explorer.report.contents import View, contents
+from explorer.report.columns import read_cells
+from explorer.report.contents import View, about
 from explorer.report.details import details
-from explorer.report.page import json_text, page
+from explorer.report.growth import State
+from explorer.report.page import page
 from explorer.store import Store, open_store
 
 FEWEST_SECONDS = 2.0
@@ -28,19 +29,19 @@ class Live:
     """What a server shows of a store; safe to ask from several threads.
 
     `look` sees what is new in the store, where the last look is long enough ago and nobody else is looking, and else answers from
-    memory. A store that cannot be read for a while leaves what was there, and says so.
+    memory. `data` gives all, or to a page that has earlier data what it lacks. A store that cannot be read for a while leaves what
+    was there, and says so.
     """
 
     def __init__(self, address: str, view: View) -> None:
         self.view = view
         self._address = address
         self._looking, self._asking = threading.Lock(), threading.Lock()
-        self._listing: Any = None
         self._next = 0.0
         self._store = open_store(address)
-        self._asked = self._store.refresh()
-        self._seen: tuple[dict[str, Any], str, str] = ({}, "", "")
-        self._see(self._store)
+        self._asked, self._asked_at = self._store.refresh(), ""
+        self._listing = _listing(self._store)
+        self._seen = self._read(self._store), _news(self._store.status())
 
     def look(self) -> dict[str, str]:
         """What to say of the store now, and the mark of its data, which changes when they do."""
@@ -49,27 +50,30 @@ class Live:
             try:
                 self._see(self._store.refresh())
             except StoreError as error:
-                data, mark, _ = self._seen
-                self._seen = data, mark, f"The store cannot be read now; this is what was there. {error}"
+                state, _ = self._seen
+                self._seen = state, f"The store cannot be read now; this is what was there. {error}"
             finally:
                 self._next = time.monotonic() + max(FEWEST_SECONDS, 5 * (time.monotonic() - begin))
                 self._looking.release()
-        _, mark, news = self._seen
-        return {"mark": mark, "news": news}
+        state, news = self._seen
+        return {"mark": state.mark, "news": news}
 
     def _see(self, store: Store) -> None:
-        listing = [store.files.listing(folder, suffix) for folder, suffix in FOLDERS]
-        data, mark, _ = self._seen
+        state, _ = self._seen
+        listing = _listing(store)
         if listing != self._listing:
-            data = contents(store, self.view)
-            mark = hashlib.sha256(json_text(data).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-            self._listing, self._store = listing, store
-        self._seen = data, mark, _news(store.status())
+            state, self._listing, self._store = self._read(store, state), listing, store
+        self._seen = state, _news(store.status())
 
-    def data(self) -> dict[str, Any]:
-        """The page's data as last seen."""
-        data, mark, news = self._seen
-        return {**data, "live": True, "mark": mark, "news": news}
+    def _read(self, store: Store, before: State | None = None) -> State:
+        cells = read_cells(store, self.view.where)
+        said = about(store, self.view, cells)
+        return State(cells, said) if before is None else before.then(cells, said)
+
+    def data(self, since: str | None = None) -> dict[str, Any]:
+        """The page's data as last seen; for a page with a mark what is new to it, where that is known."""
+        state, news = self._seen
+        return {**(state.whole() if since is None else state.since(since)), "live": True, "news": news}
 
     def page(self) -> bytes:
         """The page."""
@@ -78,11 +82,17 @@ class Live:
     def cell(self, key: str) -> dict[str, Any] | None:
         """The details of one cell, or None where there is no such cell."""
         with self._asking:
-            found = details(self._asked, [key])
+            mark = self._seen[0].mark
+            found = details(self._asked, [key]) if mark == self._asked_at else {}
             if key not in found:
-                self._asked = self._asked.refresh()
+                self._asked, self._asked_at = self._asked.refresh(), mark
                 found = details(self._asked, [key])
         return found.get(key)
+
+
+def _listing(store: Store) -> list[Any]:
+    """The files that a page's data come from."""
+    return [store.files.listing(folder, suffix) for folder, suffix in FOLDERS]
 
 
 def _news(status: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ def _formula(tex: str) -> str:
     tex = re.sub(r"\\mathrm\{([^{}]*)\}", r"\1", tex)
     tex = re.sub(r"\\hat ?\{?(\w)\}?", "\\1\u0302", tex)
     tex = re.sub(r"\\sqrt\{([^{}]*)\}", r"√\1", tex)
+    tex = re.sub(r"\\!( (?=\w))?", "", tex)
     tex = re.sub(r"\\top( (?=\w))?", "T", tex)
     tex = _TOKEN.sub(lambda found: _COMMANDS.get(found[1], found[1]), tex)
     tex = _SCRIPT.sub(_script, tex)

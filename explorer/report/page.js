@@ -3,7 +3,6 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const parsed = (id) => JSON.parse($(id).textContent);
-  const diagram = parsed("diagram-spec"), curve = parsed("curve-spec");
   const POLL_MILLISECONDS = 3000, SERIF = getComputedStyle(document.documentElement).fontFamily;
   let page = slices.read(parsed("page-data"));
   let view = null, drawing = 0, shown = null;
@@ -12,6 +11,12 @@
   choice.x ??= ""; choice.y ??= "";
 
   const { made, select, replace, rows, number } = pieces;
+
+  // A specification whose colours, named as in the style, are those of the scheme now.
+  function specified(id) {
+    const style = getComputedStyle(document.documentElement);
+    return JSON.parse($(id).textContent, (_, said) => (typeof said === "string" && said.startsWith("--") ? style.getPropertyValue(said).trim() : said));
+  }
 
   // ---- switches
 
@@ -79,7 +84,7 @@
     $("crossing-text").textContent = `equal loss of rotation and identity, 95 % interval${furthest > 0 ? `; a branch continued by up to ${number(furthest, 2)}` : ""}`;
     $("diagram").hidden = points.length === 0;
     if (points.length === 0) return;
-    const spec = structuredClone(diagram);
+    const spec = specified("diagram-spec");
     spec.height = Math.min(400, Math.max(110, ys.present.length * 85));
     spec.params[0].value = xs.texts;
     spec.params[1].value = ys.texts;
@@ -90,7 +95,7 @@
     }
     const cells = spec.layer[0].encoding;
     if (value) cells.color.scale.domain = value.colours;
-    else cells.color = { value: "#dddddd" };
+    else cells.color = { value: cells.color.condition.value };
     spec.config.font = SERIF;
     const data = { points: points.map(({ cells, sum, squares, ...p }) => p), found: marks.found, theory: marks.theory, chosen: chosenPoint() };
     const frame = JSON.stringify(spec);
@@ -245,7 +250,7 @@
     $("curve-text").textContent = points.length ? `Training curve, ${number(points[0].loss)} to ${number(points[points.length - 1].loss)} in ${points[points.length - 1].step} steps.` : `No training curve of this cell ${absent}.`;
     if (points.length) {
       $("curve").setAttribute("aria-label", $("curve-text").textContent);
-      const spec = structuredClone(curve);
+      const spec = specified("curve-spec");
       spec.data.values = points;
       spec.config.font = SERIF;
       if (points.every((p) => p.loss > 0)) spec.encoding.y.scale.type = "log";
@@ -275,6 +280,18 @@
     setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
   });
 
+  // ---- the scheme of colours: that of the reader, light on paper; printing begins once no promise is left
+
+  function repaint() {
+    draw();
+    open();
+  }
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  for (const [name, printed] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(name, () => { document.documentElement.toggleAttribute("data-printed", printed); repaint(); });
+  }
+
   for (const id of ["controls", "cell"]) $(id).addEventListener("submit", (event) => event.preventDefault());
 
   // ---- live: new cells join what is there, and the choice stays
@@ -288,7 +305,7 @@
   async function poll() {
     try {
       const { mark, news } = await asked("status.json");
-      if (mark !== page.mark) grow(await asked("data.json"));
+      if (mark !== page.mark) await grow(await asked(`data.json?since=${encodeURIComponent(page.mark)}`));
       $("news").textContent = news;
     } catch {
       $("news").textContent = "The server does not answer; this is what was there.";
@@ -296,9 +313,11 @@
     setTimeout(poll, POLL_MILLISECONDS);
   }
 
-  function grow(data) {
-    const unfolded = [...$("studies").children].map((box) => box.open), { opening } = data;
-    page = slices.read(data);
+  async function grow(data) {
+    const next = slices.grown(page, data) ?? slices.read(await asked("data.json"));
+    const unfolded = [...$("studies").children].map((box) => box.open), { opening } = next;
+    for (const key of next.since === page.mark ? data.keys : details.keys()) details.delete(key);
+    page = next;
     choice.value ??= opening.value;
     if (!choice.x && !choice.y) Object.assign(choice, { x: opening.x ?? "", y: opening.y ?? "" });
     for (const [name, level] of Object.entries(opening.fixed)) if (!choice.fixed.has(name)) choice.fixed.set(name, level);

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 from explorer.errors import AnalysisError, StoreError
 from explorer.report.live import Live
@@ -60,13 +61,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._known():
             return self._say(421, "This server answers by its own name alone; see explorer serve --allow-host.")
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         if path == "/":
             return self._send(200, self._serving.live.page(), "text/html; charset=utf-8")
         if path == "/status.json":
             return self._json(self._serving.live.look())
         if path == "/data.json":
-            return self._json(self._serving.live.data())
+            return self._json(self._serving.live.data(*parse_qs(query).get("since", [])[:1]))
         if path.startswith("/cell/"):
             return self._cell(path.removeprefix("/cell/"))
         return self._say(404, "There is nothing here.")

@@ -20,6 +20,29 @@ const slices = (() => {
     return page;
   }
 
+  // A page with what is new: cells that came or changed, in the order of their keys, without those that are gone; what is kept of a cell
+  // has moved codes. Null where the news are those of another page.
+  function grown(page, data) {
+    if (data.since === undefined) return read(data);
+    if (data.since !== page.mark) return null;
+    const fresh = read(data), out = new Set([...fresh.keys, ...fresh.gone]), cells = [];
+    page.keys.forEach((key, old) => { if (!out.has(key)) cells.push({ key, old, now: -1 }); });
+    fresh.keys.forEach((key, now) => cells.push({ key, old: -1, now }));
+    if (cells.length !== fresh.count) return null;
+    cells.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const joined = (kind, before, now) => kind.from(cells, (cell) => (cell.old < 0 ? now[cell.now] : before(cell.old)));
+    for (const s of fresh.settings) {
+      const { codes } = setting(page, s.name);
+      s.codes = joined(Uint32Array, (old) => s.moved[codes[old]], s.codes);
+    }
+    for (const v of fresh.values) {
+      const column = value(page, v.name)?.column;
+      v.column = joined(Float32Array, (old) => (column ? column[old] : NaN), v.column);
+    }
+    const status = joined(Uint8Array, (old) => page.status[old], fresh.status);
+    return { ...page, ...fresh, keys: cells.map((cell) => cell.key), status, one: { ...ONE, codes: new Uint8Array(cells.length) } };
+  }
+
   const setting = (page, name) => page.settings.find((s) => s.name === name) ?? page.one;
   const value = (page, name) => page.values.find((v) => v.name === name);
 
@@ -131,5 +154,5 @@ const slices = (() => {
     if (best >= 0) for (const { setting: s } of fixed) choice.fixed.set(s.name, s.levels[s.codes[best]]);
   }
 
-  return { read, setting, value, points, marks, nearest, filters };
+  return { read, grown, setting, value, points, marks, nearest, filters };
 })();

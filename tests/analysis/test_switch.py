@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from explorer.analysis import fit_boundary
+from explorer.analysis.boundary.switch import GROUPS_AT_ONCE
 from explorer.analysis.outliers import far_off
 from tests.analysis.tables import switching
 
@@ -201,3 +202,17 @@ def test_noise_that_is_not_monotone_leaves_the_interval_around_the_truth():
         row = fit(switching(0.6, scale=0.03, noise=0.08, seeds=4, seed=seed, points=np.linspace(0.3, 0.9, 13)))
         covered += row.low <= 0.6 <= row.high
     assert covered >= 34
+
+
+def test_groups_that_are_fitted_together_have_the_bits_of_each_alone():
+    """Of unlike numbers of points and seeds, some without a switch; more than are fitted at once."""
+    tables = [
+        switching(0.3 + 0.02 * n, 0.01 * (1 + n % 3), np.linspace(0.3, 0.9, 13 + n % 4), 1 + n % 8, 0.02, 0.05, seed=n)
+        for n in range(2 * GROUPS_AT_ONCE + 3)
+    ]
+    tables[5].loc[::7, "localization"] = np.nan
+    labelled = [table.assign(rate=float(n)) for n, table in enumerate(tables)]
+    together = fit_boundary(pd.concat(labelled), by=["rate"], estimator="switch")
+    alone = pd.concat([fit_boundary(table, by=["rate"], estimator="switch") for table in labelled], ignore_index=True)
+    assert together["low"].notna().sum() > GROUPS_AT_ONCE
+    pd.testing.assert_frame_equal(together, alone, check_exact=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from typing import Literal
 
 import pytest
 
@@ -44,9 +45,18 @@ def visit(browser):
     """Opens an address in a browser that remembers nothing; a page with an error in it, or that asks for more, fails the test."""
     contexts, wrong = [], []
 
-    def opened(url: str, width: int = 1280, height: int = 900, offline: bool = True):
-        context = browser.new_context(viewport={"width": width, "height": height}, offline=offline)
+    def opened(
+        url: str,
+        width: int = 1280,
+        height: int = 900,
+        offline: bool = True,
+        scheme: Literal["light", "dark"] = "light",
+        script: str = "",
+    ):
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, offline=offline, color_scheme=scheme)
         contexts.append(context)
+        context.add_init_script(script)
         page = context.new_page()
         page.set_default_timeout(20_000)
         home = url.rpartition("/")[0]

@@ -14,7 +14,7 @@ from explorer.report import View
 from explorer.report.live import Live
 from explorer.report.server import server
 from tests.figures.stores import make
-from tests.report.stores import members, publish
+from tests.report.stores import members, publish, rows
 
 EARLY, LATE = members(sparsity=(0.3, 0.4, 0.5)), members(sparsity=(0.6, 0.7))
 
@@ -146,6 +146,45 @@ def test_new_cells_appear_and_the_choice_stays(visit, tmp_path):
         keys = [c.key for c in LATE if c.settings["sparsity"] == 0.7]
         page.wait_for_function("keys => keys.includes(document.documentElement.dataset.opened)", arg=keys)
         assert page.locator("#picture").is_visible()
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+def test_a_page_asks_for_what_is_new_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("explorer.report.live.FEWEST_SECONDS", 0.0)
+    publish(tmp_path, EARLY)
+    running = served(tmp_path)
+    try:
+        first = json.loads(ask(running, "/data.json")[2])
+        assert len(first["keys"]) == len(EARLY)
+        publish(tmp_path, LATE, pack="late")
+        mark = first["mark"]
+        while mark == first["mark"]:
+            mark = json.loads(ask(running, "/status.json")[2])["mark"]
+        news = json.loads(ask(running, f"/data.json?since={first['mark']}")[2])
+        assert {*news["keys"]} == {cell.key for cell in LATE}
+        assert (news["since"], news["mark"], news["live"]) == (first["mark"], mark, True)
+        for path in ("/data.json", "/data.json?since=", "/data.json?since=x", "/data.json?since=%00&since=x"):
+            whole = json.loads(ask(running, path)[2])
+            assert ("since" in whole, len(whole["keys"])) == (False, len(EARLY) + len(LATE))
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+def test_a_cell_that_is_trained_again_loses_its_error(visit, tmp_path):
+    chosen = members(sparsity=0.5, rate=1.0, init="random", seed=0)
+    publish(tmp_path, chosen, rows(chosen, status="failed", error="RuntimeError: no"), kept=False)
+    running = served(tmp_path)
+    try:
+        page = visit(running.url, offline=False)
+        page.wait_for_selector("#error:has-text('RuntimeError: no')")
+        assert not page.locator("#picture").is_visible()
+        publish(tmp_path, chosen, pack="again")
+        page.wait_for_selector("#picture", state="visible")
+        assert not page.locator("#error").is_visible()
+        assert "converged" in page.inner_text("#opened")
     finally:
         running.shutdown()
         running.server_close()

@@ -52,6 +52,21 @@ def test_boundaries_have_rows_for_each_rate_with_the_theory_beside_them(store):
     assert crossing["low"] <= crossing["critical"] <= crossing["high"]
 
 
+def test_boundaries_of_too_many_combinations_are_left_out_and_counted(tmp_path, monkeypatch):
+    store = publish(tmp_path, members(base=("rademacher", "gaussian"), rate=(0.5, 0.75, 1.0)))
+    cells = read_cells(store)
+    whole = read_boundaries(cells)
+    monkeypatch.setattr("explorer.report.boundaries.MOST_GROUPS", 4)
+    few = read_boundaries(cells)
+    at = list(dict.fromkeys(tuple(row["at"]) for row in few.rows))
+    assert (whole.by, whole.note, len(whole.rows)) == (("base", "rate"), "", 12)
+    assert at == [(0, 0), (0, 1), (0, 2), (1, 0)]
+    assert few.rows == [row for row in whole.rows if tuple(row["at"]) in at]
+    assert "Boundaries of 4 of 6 combinations of base, rate" in few.note
+    assert "; 2 are left out" in few.note
+    assert few.theory == whole.theory
+
+
 @pytest.mark.parametrize(
     ("members", "status"),
     [

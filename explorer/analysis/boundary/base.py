@@ -69,6 +69,21 @@ Estimator = Callable[[Problem], Boundary | Sequence[Boundary]]
 
 estimators: Registry[Estimator] = Registry("estimator", "explorer.analysis.boundary", AnalysisError)
 
+Several = Callable[[Sequence[Problem]], Sequence[Boundary]]
+_several: dict[Estimator, Several] = {}
+
+
+def together(method: Estimator, several: Several) -> None:
+    """Say that an estimator answers several problems faster at once, to the same bits."""
+    _several[method] = several
+
+
+def answers(method: Estimator, problems: Sequence[Problem]) -> list[Sequence[Boundary]]:
+    """What an estimator answers to each of the problems."""
+    several = _several.get(method)
+    found = several(problems) if several is not None else [method(problem) for problem in problems]
+    return [[one] if isinstance(one, Boundary) else one for one in found]
+
 
 def by_seed(table: pd.DataFrame, problem: Problem, value: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values on the grid (seed, point), missing as NaN, and the points, increasing; several rows of one cell are averaged."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from explorer.analysis.boundary.base import Boundary, Problem, estimators
+from explorer.analysis.boundary.base import Boundary, Problem, answers, estimators
 from explorer.analysis.table import NEVER_GROUPED, constant, require, require_numeric, single, usable
 from explorer.errors import AnalysisError
 from explorer.theory import predicted_boundary
@@ -85,8 +85,15 @@ def fit_boundary(
     told = [c for c in finite.columns if c not in (*NEVER_GROUPED, along, order, loss, "status", "tying", "coverage")]
     everywhere = constant(finite, told)  # is constant in every group
     told = [c for c in told if c not in everywhere]
+    groups = list(_groups(finite, by, (along, order, seed)))
+    problems = [
+        Problem(group, along, order, loss, seed, start, size, across, threshold)
+        for _, _, group in groups
+        if not group.empty
+    ]
+    answered = {name: iter(answers(method, problems)) for name, method in methods.items()}
     rows: list[dict[str, object]] = []
-    for key, size_of_group, group in _groups(finite, by, (along, order, seed)):
+    for key, size_of_group, group in groups:
         if group.empty:
             note = f"none of {size_of_group} rows carries a result"
             nothing = Boundary(notes=(note,))
@@ -96,9 +103,8 @@ def fit_boundary(
         known = everywhere | constant(group, told)
         if "code_dimension" in group.columns and single(group["code_dimension"]):
             known["code_dimension"] = group["code_dimension"].iloc[0]
-        for name, method in methods.items():
-            answer = method(Problem(group, along, order, loss, seed, start, size, across, threshold))
-            for found in [answer] if isinstance(answer, Boundary) else answer:
+        for name in methods:
+            for found in next(answered[name]):
                 apart = {*found.at, *([size] if "sizes" in found.quantities else [])}
                 unsaid = [c for c in pooled if c not in apart]
                 theory = predicted_boundary(along, {**known, **found.at}) if name in AT_EQUAL_LOSS else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,15 +33,15 @@ def fit(x: Array, y: Array) -> Array | None:
     x, y = x[present], y[present]
     if len(x) < FEWEST_POINTS or np.ptp(y) < SMALLEST_RISE:
         return None
-    start, lower, upper = (bound[0] for bound in _begin(x, y[None]))
-    slopes: Any = lambda p: _slopes(x, p[None])[1][0].T  # noqa: E731
+    start, lower, upper = (bound[0] for bound in _begin(x[None], y[None]))
+    slopes: Any = lambda p: _slopes(x[None], p[None])[1][0].T  # noqa: E731
     fitted = least_squares(lambda p: logistic(p, x) - y, start, slopes, bounds=(lower, upper))
     return fitted.x if fitted.success else None
 
 
 def _begin(x: Array, curves: Array) -> tuple[Array, Array, Array]:
     """A start for each curve, (curve, point), and the bounds of its parameters; each curve has at least one present value."""
-    span, step = np.ptp(x), float(np.diff(x).min())
+    span, step = np.ptp(x, axis=1), np.diff(x, axis=1).min(axis=1)
     present = np.isfinite(curves)
     low = curves.min(axis=1, where=present, initial=np.inf)
     high = curves.max(axis=1, where=present, initial=-np.inf)
@@ -50,11 +51,10 @@ def _begin(x: Array, curves: Array) -> tuple[Array, Array, Array]:
     sign = np.where(last >= first, 1.0, -1.0)
     beyond = np.argmax(sign[:, None] * (curves - ((low + high) / 2)[:, None]) > 0, axis=1)
     rise = np.where(last != first, last - first, sign * (high - low))
-    one = np.ones(len(curves))
-    start = np.stack([first, rise, x[beyond] - step / 2, np.log(span / 20) * one], axis=1)
+    start = np.stack([first, rise, x[row, beyond] - step / 2, np.log(span / 20)], axis=1)
     size = high - low
-    lower = np.stack([low - 0.5 * size, -2 * size, (x[0] - span) * one, np.log(step / 20) * one], axis=1)
-    upper = np.stack([high + 0.5 * size, 2 * size, (x[-1] + span) * one, np.log(span) * one], axis=1)
+    lower = np.stack([low - 0.5 * size, -2 * size, x[:, 0] - span, np.log(step / 20)], axis=1)
+    upper = np.stack([high + 0.5 * size, 2 * size, x[:, -1] + span, np.log(span)], axis=1)
     return np.clip(start, lower + 1e-9, upper - 1e-9), lower, upper
 
 
@@ -63,14 +63,37 @@ def locations(x: Array, curves: Array) -> Array:
 
     All curves are fitted together; what does not settle there, one by one.
     """
+    return locations_of([(x, curves)])[0]
+
+
+def locations_of(families: Sequence[tuple[Array, Array]]) -> list[Array]:
+    """The `locations` of several families of curves, each with its x, to the same bits as one by one.
+
+    Families with equally many points are fitted together: a few curves settle slowly, and a step of few curves costs as much as one
+    of many.
+    """
+    found = [np.full(len(curves), np.nan) for _, curves in families]
+    alike: dict[int, list[int]] = {}
+    for number, (x, _) in enumerate(families):
+        alike.setdefault(len(x), []).append(number)
+    for numbers in alike.values():
+        curves = np.concatenate([families[number][1] for number in numbers])
+        x = np.concatenate([np.broadcast_to(families[number][0], families[number][1].shape) for number in numbers])
+        ends = np.cumsum([len(families[number][1]) for number in numbers])[:-1]
+        for number, part in zip(numbers, np.split(_locations(x, curves), ends), strict=True):
+            found[number] = part
+    return found
+
+
+def _locations(x: Array, curves: Array) -> Array:
     found = np.full(len(curves), np.nan)
     present = np.isfinite(curves)
     rise = curves.max(axis=1, where=present, initial=-np.inf) - curves.min(axis=1, where=present, initial=np.inf)
     rising = np.flatnonzero((present.sum(axis=1) >= FEWEST_POINTS) & (rise >= SMALLEST_RISE))
     if len(rising):
-        found[rising] = _descend(x, curves[rising])
+        found[rising] = _descend(x[rising], curves[rising])
     for row in rising[np.isnan(found[rising])]:
-        fitted = fit(x, curves[row])
+        fitted = fit(x[row], curves[row])
         found[row] = np.nan if fitted is None else fitted[2]
     return found
 
@@ -79,14 +102,15 @@ def _descend(x: Array, curves: Array) -> Array:
     """Levenberg and Marquardt's steps for all curves together, within the bounds of each; the locations, NaN where unsettled."""
     parameters, lower, upper = _begin(x, curves)
     damping = np.full(len(curves), 1e-3)
-    size = np.array([1.0, 1.0, np.ptp(x), 1.0])
+    size = np.ones_like(parameters)
+    size[:, 2] = np.ptp(x, axis=1)
     moving = np.arange(len(curves))
     error, gradient, curvature = _linearised(x, curves, parameters)
     for _ in range(MOST_STEPS):
         step = _step(gradient, curvature, damping[moving], parameters[moving], lower[moving], upper[moving])
         trial = np.clip(parameters[moving] + step, lower[moving], upper[moving])
-        moved = np.abs(trial - parameters[moving]) / size
-        new_error, new_gradient, new_curvature = _linearised(x, curves[moving], trial)
+        moved = np.abs(trial - parameters[moving]) / size[moving]
+        new_error, new_gradient, new_curvature = _linearised(x[moving], curves[moving], trial)
         better = new_error <= error
         still = better & (error - new_error <= SETTLED * error)
         parameters[moving[better]] = trial[better]
