@@ -33,14 +33,16 @@ def lowest_phases(table: pd.DataFrame, x: str) -> pd.DataFrame:
 
 
 def shared_phases(table: pd.DataFrame, x: str) -> pd.DataFrame:
-    """Stretches of x by the phase that all starts find, and `coexistence` where they find different ones."""
+    """Stretches of x by the phase that all starts find, and `coexistence` where they find different ones.
+
+    Points that only some starts have, of a refinement for instance, say nothing of the others and are left out.
+    """
     known = _classified(table, x)
     if known.empty:
         return pd.DataFrame(columns=COLUMNS)
-    each = {start: _majority(rows, x) for start, rows in known.groupby("init")}
-    found = pd.DataFrame(each)
-    phases = {at: row.iloc[0] if row.nunique(dropna=False) == 1 else COEXISTENCE for at, row in found.iterrows()}
-    return _stretches(pd.Series(phases, dtype=object), table[x])
+    found = pd.DataFrame({start: _majority(rows, x) for start, rows in known.groupby("init")}).dropna()
+    phases = {at: row.iloc[0] if row.nunique() == 1 else COEXISTENCE for at, row in found.iterrows()}
+    return _stretches(pd.Series(phases, dtype=object), pd.Series(found.index))
 
 
 def _classified(table: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -58,7 +60,7 @@ def _majority(rows: pd.DataFrame, x: str) -> pd.Series:
 def _stretches(phases: pd.Series, along: pd.Series) -> pd.DataFrame:
     """Neighbouring points of one phase as one stretch, to half-way to the next point."""
     points = np.sort(along.dropna().unique()).astype(float)
-    ends = edges(points)
+    ends = edges(points) if len(points) else points
     rows: list[tuple[str, float, float]] = []
     for i, point in enumerate(points):
         phase = phases.get(point)

@@ -33,6 +33,13 @@ def test_starts_that_find_different_phases_coexist():
     assert as_tuples(shared_phases(TWO_STARTS, "sparsity")) == [("coexistence", 0.05, 0.35), ("identity", 0.35, 0.45)]
 
 
+def test_points_of_one_start_alone_divide_nothing():
+    refined = pd.concat([TWO_STARTS, rows((0.38, "random", 0.1, IDENTITY), (0.15, "random", 0.3, HAAR))])
+    assert as_tuples(shared_phases(refined, "sparsity")) == as_tuples(shared_phases(TWO_STARTS, "sparsity"))
+    apart = rows((0.1, "random", 0.3, HAAR), (0.2, "identity", 0.3, IDENTITY))
+    assert shared_phases(apart, "sparsity").empty
+
+
 def test_a_phase_is_that_of_most_seeds_and_mixed_where_there_is_none():
     halves = rows((0.1, "random", 0.3, HAAR), (0.1, "random", 0.3, IDENTITY))
     most = pd.concat([halves, rows((0.1, "random", 0.3, HAAR))])
