@@ -166,13 +166,13 @@ def draw(data: Lines, canvas: FigureBase) -> None:
     shared = _overlap(data.panels)
     axes = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=shared)
     used = list(axes.flat)[:count]
-    for ax, panel in zip(used, data.panels, strict=True):
-        _panel(ax, panel, data)
     for ax in list(axes.flat)[count:]:
         ax.set_axis_off()
     together = [data.panels] * count if shared else [[panel] for panel in data.panels]
     for ax, panels in zip(used, together, strict=True):
         _scale_values(ax, panels, data.options)
+    for ax, panel in zip(used, data.panels, strict=True):
+        _panel(ax, panel, data)
     for i, ax in enumerate(used):
         if i + columns >= count:
             ax.set_xlabel(label(data.options.x))

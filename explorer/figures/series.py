@@ -30,17 +30,33 @@ def seed_means(table: pd.DataFrame, value: str, by: list[str]) -> pd.DataFrame:
 
 
 def banded(ax: Axes, rows: pd.DataFrame, x: str, look: tuple[str, str], name: str, joined: bool = True) -> None:
-    """Seed means with their intervals: marks on a line in a band, or, where they are not `joined`, marks with bars."""
+    """Seed means with their intervals: marks on a line in a band, or, where they are not `joined`, marks with bars.
+
+    On a logarithmic axis the interval is that of the logarithm, e^(±half/mean) about the mean, which stays positive. Set the axis's
+    scale before.
+    """
     colour, marker = look
     rows = rows.sort_values(x)
     across, mean = rows[x].to_numpy(dtype=float), rows["mean"].to_numpy(dtype=float)
     half = rows["half"].fillna(0.0).to_numpy(dtype=float)
+    low, high = mean - half, mean + half
+    if ax.get_yscale() == "log":
+        low, high = mean * np.exp(-half / mean), mean * np.exp(half / mean)
     if joined:
-        ax.fill_between(across, mean - half, mean + half, color=colour, alpha=0.22, linewidth=0, zorder=3)
+        ax.fill_between(across, low, high, color=colour, alpha=0.22, linewidth=0, zorder=3)
         ax.plot(across, mean, color=colour, marker=marker, linewidth=0.8, label=name, zorder=4, **MARK)
     else:
         ax.errorbar(
-            across, mean, yerr=half, fmt=marker, color=colour, elinewidth=0.9, capsize=1.5, label=name, zorder=4, **MARK
+            across,
+            mean,
+            yerr=[mean - low, high - mean],
+            fmt=marker,
+            color=colour,
+            elinewidth=0.9,
+            capsize=1.5,
+            label=name,
+            zorder=4,
+            **MARK,
         )
 
 
