@@ -30,6 +30,7 @@ _UNSAID = ("begin", "end")
 class Observer:
     """Follows the packs of a run, one round of them after another.
 
+    `reason` is why a worker last died, "" where none did.
     The table of timings is written whole, at most once a minute and at the end; where it cannot be written, training goes on.
     """
 
@@ -40,6 +41,7 @@ class Observer:
         self._table = PACKS.empty_table()
         self._kept, self._kept_rows = time.monotonic(), 0
         self._began, self._rounds = time.monotonic(), 0
+        self.reason = ""
         self.planned({})
 
     def begin(self, store: str, address: str | None) -> None:
@@ -135,6 +137,8 @@ class Observer:
         """A pack's worker died or raised; `again` says whether it is tried again."""
         pack = self.packs[index]
         self._deaths[index] = self._deaths.get(index, 0) + 1
+        if again or not self.reason:  # of an actor that never came up Ray says less at the end than before
+            self.reason = reason
         next_ = "it is tried again" if again else "it is given up"
         event(
             "worker_died", f"pack {pack.key}: {reason}; {next_}", logging.WARNING if again else logging.ERROR,

@@ -47,7 +47,7 @@ HEARD_WITHIN_SECONDS = 10
 class RunSummary:
     """What a run left behind. `interrupted` says that it was stopped before the study was complete; `parts` counts files of cells.
 
-    `out` is without the secrets that a URI may hold.
+    `out` is without the secrets that a URI may hold. `reason` is why a worker last died, where cells are missing.
     """
 
     out: str
@@ -59,6 +59,7 @@ class RunSummary:
     seconds: float
     interrupted: bool
     parts: int = 0
+    reason: str = ""
 
     @property
     def complete(self) -> bool:
@@ -93,8 +94,8 @@ def run_study(
         checkpoints.of_use(writer.files, retry_failed)
     begin = time.monotonic()
     measured = address is not None if metrics is None else metrics
-    interrupted = _train(_rounds(plan, proposer, writer, progress), writer, address, progress, measured)
-    return _summary(plan, time.monotonic() - begin, interrupted)
+    interrupted, reason = _train(_rounds(plan, proposer, writer, progress), writer, address, progress, measured)
+    return _summary(plan, time.monotonic() - begin, interrupted, reason)
 
 
 def _rounds(plan: Plan, proposer: Rounds | None, writer: StoreWriter, show: bool) -> Iterator[Plan]:
@@ -133,7 +134,7 @@ def _warn_of_another_run(plan: Plan) -> None:
             )
 
 
-def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
+def _summary(plan: Plan, seconds: float, interrupted: bool, reason: str) -> RunSummary:
     store = open_store(plan.out)
     rounds = store.rounds(study_name(plan.study.text))
     wanted = {cell.key for cell in plan.study.cells}.union(*(one.keys for one in rounds))
@@ -150,11 +151,14 @@ def _summary(plan: Plan, seconds: float, interrupted: bool) -> RunSummary:
         seconds,
         interrupted,
         store.parts,
+        reason if len(chosen) < len(wanted) else "",
     )
 
 
-def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show: bool, metrics: bool) -> bool:
-    """Train the packs of one plan after another, on one Ray; returns whether the run was interrupted."""
+def _train(
+    plans: Iterator[Plan], writer: StoreWriter, address: str | None, show: bool, metrics: bool
+) -> tuple[bool, str]:
+    """Train the packs of one plan after another, on one Ray; whether the run was interrupted, and why a worker last died."""
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     facts = {
         "run": run,
@@ -203,7 +207,7 @@ def _train(plans: Iterator[Plan], writer: StoreWriter, address: str | None, show
             if said:
                 note({}, state)
                 observer.end(state, said)
-    return state == "interrupted"
+    return state == "interrupted", observer.reason
 
 
 def _fit(plan: Plan, progress: RunProgress, address: str | None, observer: Observer, told: set[str]) -> None:

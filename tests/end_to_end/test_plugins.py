@@ -97,3 +97,32 @@ def test_a_bad_plugin_ends_the_command_with_its_line(place):
     assert (done.returncode, done.stdout) == (2, "")
     assert re.search(r"error: plug-in .*bad\.py:1: ModuleNotFoundError", done.stderr)
     assert not (place / "never").exists()
+
+
+DRIVER_ONLY = '''\
+"""A source whose file needs what only the driver has."""
+import sys
+
+from explorer.sources import sources
+from explorer.sources.gaussian import Gaussian
+
+if "default_worker" in sys.argv[0]:
+    import no_such_package
+
+
+@sources.register("mine")
+class Mine(Gaussian):
+    pass
+'''
+
+
+def test_a_file_that_loads_on_the_driver_alone_leaves_cells_missing_and_says_why(tmp_path):
+    (tmp_path / "mine.py").write_text(DRIVER_ONLY)
+    (tmp_path / "own.yaml").write_text(
+        "name: own\naxes: {source: mine, rate: 0.5, architecture: linear, dimension: 4}\ntraining: {steps: 2}\n"
+    )
+    done = call("run", tmp_path / "own.yaml", "--out", tmp_path / "store", "--plugin", tmp_path / "mine.py")
+    assert done.returncode == 3
+    assert "mine.py:8: ModuleNotFoundError: No module named 'no_such_package'" in done.stderr
+    assert "1 cells are missing" in done.stderr
+    assert len(open_store(tmp_path / "store").to_pandas()) == 0
