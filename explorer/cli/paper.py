@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.speech import INTERRUPTED, SOME_FAILED, Format, app, example, give, guarded, one_blas_thread, say
+from explorer.cli.speech import (
+    INTERRUPTED,
+    SOME_FAILED,
+    Format,
+    app,
+    example,
+    give,
+    guarded,
+    one_blas_thread,
+    say,
+    say_why,
+)
 from explorer.table_text import table_text
 
 
@@ -61,6 +72,7 @@ def paper(
         say(f"wrote {made.picture}, with its numbers and its caption beside it")
         give(made.caption)
     if made.summary is not None and not made.summary.complete:
+        say_why(made.summary.reason)
         say(f"{made.summary.cells - made.summary.done} cells are missing. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if made.summary is not None and made.summary.failed:

@@ -21,13 +21,12 @@ from explorer.cli.speech import (
     guarded,
     join,
     say,
+    say_why,
 )
-from explorer.plain_text import printable
 from explorer.table_text import table_text
 
 # A store with so many files is slower to read than it need be.
 MANY_PARTS = 500
-LONGEST_REASON = 300
 
 
 @app.command(epilog=example("explorer plan studies/demo.yaml"))
@@ -125,8 +124,7 @@ def run(
     if summary.parts >= MANY_PARTS:
         say(f"{summary.parts} files of cells; explorer compact {quote(summary.out)} makes them few, and reading faster")
     if not summary.complete:
-        if summary.reason:
-            say(f"why a worker died: {printable(summary.reason, LONGEST_REASON)}")
+        say_why(summary.reason)
         say(f"{summary.cells - summary.done} cells are missing; see the log in {summary.out}/logs. To go on: {again}")
         raise typer.Exit(SOME_FAILED)
     if summary.failed:

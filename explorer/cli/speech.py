@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from explorer.errors import ExplorerError
+from explorer.plain_text import printable
 
 BAD_INPUT, SOME_FAILED, INTERRUPTED = 2, 3, 130
+LONGEST_REASON = 300
 
 app = typer.Typer(
     name="explorer",
@@ -45,6 +47,12 @@ Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 def say(message: str) -> None:
     """A message to a person."""
     print(message, file=sys.stderr, flush=True)
+
+
+def say_why(reason: str) -> None:
+    """Why a worker died, where a run that lacks cells knows it."""
+    if reason:
+        say(f"why a worker died: {printable(reason, LONGEST_REASON)}")
 
 
 def give(text: str) -> None:
