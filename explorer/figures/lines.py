@@ -43,6 +43,7 @@ LIMITS = {
     "zeros": "sparse Gaussian data",
     "identity": "exact identity",
 }
+COMPARED = ("universal", "zeros")
 DASHES = {
     "loss": (0, (5, 2)),
     "linear": (0, (5, 2)),
@@ -186,10 +187,8 @@ def draw(data: Lines, canvas: FigureBase) -> None:
 def _range(panel: Panel) -> tuple[float, float]:
     """Of what a panel is about: the means with their intervals, and what theory says of them, but not of other phases."""
     means, half = panel.means["mean"], panel.means["half"].fillna(0.0)
-    theory = (
-        panel.theory.loc[panel.theory["limit"] != "identity", "value"] if len(panel.theory) else panel.means["mean"]
-    )
-    ends = [*(means - half), *(means + half), *theory] if panel.theory.empty else [*means, *(means + half), *theory]
+    theory = panel.theory.loc[panel.theory["limit"] != "identity", "value"] if len(panel.theory) else means
+    ends = [*(means - half), *(means + half), *theory]
     return float(np.min(ends)), float(np.max(ends))
 
 
@@ -208,7 +207,7 @@ def _scale_values(ax: Axes, panels: list[Panel], options: Options) -> None:
         ax.set_yscale("log")
         return
     low, high = (pick(ends) for pick, ends in zip((min, max), zip(*map(_range, panels), strict=True), strict=True))
-    room = 0.06 * (high - low)
+    room = 0.06 * ((high - low) or high)
     ax.set_ylim(0.0 if low < SPAN * high else low - room, high + room)
 
 
@@ -226,7 +225,7 @@ def _panel(ax: Axes, panel: Panel, data: Lines) -> None:
             banded(ax, rows, x, look[name], name or f"measured ({seeds})", joined=panel.theory.empty or x == "steps")
     own = panel.theory.loc[panel.theory["line"] != "", "limit"].unique()
     if len(own):
-        of = "theory of each" if "loss" in own else f"each on {LIMITS[str(own[0])]}"
+        of = f"each on {LIMITS[str(own[0])]}" if own[0] in COMPARED else "theory of each"
         ax.plot([], [], color=GREY, linestyle=DASHES["loss"], linewidth=1.0, label=f"{of}, $d\\to\\infty$")
     ax.set_title(panel.title)
     ax.set_xscale(scale(np.sort(panel.means[x].unique())))

@@ -117,6 +117,23 @@ def test_panels_whose_losses_lie_apart_have_scales_of_their_own(tmp_path):
     assert high.get_ylim()[0] > 0
 
 
+def test_one_value_throughout_has_room_about_it(tmp_path):
+    def same(cell):
+        return {"localization": 0.5, "tying": 1.0, "loss": 0.5}
+
+    low, high = (
+        draw(extract(make(tmp_path, cells(rate=2.5, base="gaussian"), outcome=same), Options(value="loss")))
+        .axes[0]
+        .get_ylim()
+    )
+    assert low < 0.5 < high
+
+
+def test_theory_that_lines_do_not_share_is_named_once(tmp_path):
+    texts = [t.get_text() for t in draw(shown(tmp_path, cells(rate=(0.5, 1.0)), y="dimension")).legends[0].get_texts()]
+    assert "theory of each, $d\\to\\infty$" in texts
+
+
 def test_the_identity_above_what_was_measured_does_not_stretch_the_scale(tmp_path):
     data = shown(tmp_path, cells(rate=1.0, sparsity=(0.3, 0.35, 0.4), init="random"))
     assert data.panels[0].theory.query("limit == 'identity'")["value"].min() > 0.5
