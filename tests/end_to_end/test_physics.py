@@ -6,6 +6,7 @@ Sparse data, d = 40; losses, phases and crossings of THEORY in Kögler et al. 20
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from explorer import fit_boundary, load_study, open_store, run_study
@@ -18,10 +19,22 @@ axes:
   source: sparse
   base: rademacher
   sparsity: [0.3, 0.35, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95]
-  rate: [0.25, 0.5, 1.0, 1.5]
+  rate: [0.25, 0.5, 1.0]
   architecture: two_layer
   dimension: 40
   init: [random, identity]
+  seed: {count: 2}
+"""
+
+OVERCOMPLETE = """\
+name: overcomplete
+axes:
+  source: sparse
+  base: rademacher
+  sparsity: 0.3
+  rate: 1.5
+  architecture: two_layer
+  dimension: 40
   seed: {count: 2}
 """
 
@@ -29,9 +42,22 @@ BASES = """\
 name: bases
 axes:
   source: sparse
-  base: [uniform, generalized_gaussian, gaussian, laplace]
+  base: [uniform, generalized_gaussian]
   shape: 4.0
   sparsity: [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]
+  rate: 1.0
+  architecture: two_layer
+  dimension: 40
+  init: [random, identity]
+  seed: {count: 2}
+"""
+
+HEAVY_TAILS = """\
+name: heavy_tails
+axes:
+  source: sparse
+  base: [gaussian, laplace]
+  sparsity: [0.6, 0.8, 0.9, 1.0]
   rate: 1.0
   architecture: two_layer
   dimension: 40
@@ -50,7 +76,7 @@ def trained(text, place):
 
 @pytest.fixture(scope="module")
 def one_ray():
-    """Embedded as a run starts it, for both studies."""
+    """Embedded as a run starts it, for all studies."""
     with connected(None, os.cpu_count() or 1):
         yield
 
@@ -65,9 +91,19 @@ def bases(one_ray, tmp_path_factory):
     return trained(BASES, tmp_path_factory.mktemp("bases"))
 
 
+@pytest.fixture(scope="module")
+def overcomplete(one_ray, tmp_path_factory):
+    return trained(OVERCOMPLETE, tmp_path_factory.mktemp("overcomplete"))
+
+
+@pytest.fixture(scope="module")
+def heavy_tails(one_ray, tmp_path_factory):
+    return trained(HEAVY_TAILS, tmp_path_factory.mktemp("heavy_tails"))
+
+
 @pytest.mark.parametrize("rate", [0.25, 0.5, 1.0, 1.5])
-def test_rotation_phase_has_the_gaussian_loss(rademacher, rate):
-    rows = rademacher.query("sparsity == 0.3 and init == 'random' and rate == @rate")
+def test_rotation_phase_has_the_gaussian_loss(rademacher, overcomplete, rate):
+    rows = pd.concat([rademacher, overcomplete]).query("sparsity == 0.3 and init == 'random' and rate == @rate")
     assert len(rows) == 2
     np.testing.assert_allclose(rows["loss"], gaussian_loss(rate), atol=0.015)
     assert (rows["localization"] < 1.6 * 3 / 42).all()
@@ -108,8 +144,8 @@ def test_the_crossing_of_other_bases_moves_with_their_first_moment(bases, base):
 
 
 @pytest.mark.parametrize("base", ["gaussian", "laplace"])
-def test_bases_without_a_transition_get_a_note_and_no_number(bases, base):
-    found = fit_boundary(bases[bases["base"] == base], estimator="crossing").iloc[0]
+def test_bases_without_a_transition_get_a_note_and_no_number(heavy_tails, base):
+    found = fit_boundary(heavy_tails[heavy_tails["base"] == base], estimator="crossing").iloc[0]
     assert not found["critical"] < 0.97
     if base == "laplace":
         assert np.isnan(found["critical"])

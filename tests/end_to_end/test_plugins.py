@@ -116,6 +116,7 @@ class Mine(Gaussian):
 '''
 
 
+@pytest.mark.chaos_full
 def test_a_file_that_loads_on_the_driver_alone_leaves_cells_missing_and_says_why(tmp_path):
     (tmp_path / "mine.py").write_text(DRIVER_ONLY)
     (tmp_path / "own.yaml").write_text(
