@@ -62,6 +62,20 @@ def test_scaled_data_are_the_curves_at_the_collapse(tmp_path):
     np.testing.assert_allclose(row.scaled["mean"], row.curves["mean"])
 
 
+def test_theory_is_where_the_tie_broken_identity_passes_the_rotation(tmp_path):
+    [row] = extract(store(tmp_path, dimension=(16, 32), seed=(0, 1)), Options()).rows
+    assert row.theory == pytest.approx(2 - np.pi / 2, abs=1e-4)
+    left, _, right = draw(extract(store(tmp_path / "again", dimension=(16, 32), seed=(0, 1)), Options())).axes
+    assert row.theory in [line.get_xdata()[0] for line in left.lines]
+    assert row.theory in [line.get_ydata()[0] for line in right.lines]
+
+
+def test_there_is_no_theory_where_the_two_do_not_change_places(tmp_path):
+    for i, more in enumerate(({"base": "gaussian"}, {"sparsity": (0.5, 0.6, 0.7)})):
+        [row] = extract(store(tmp_path / str(i), dimension=(16, 32), seed=(0, 1), **more), Options()).rows
+        assert np.isnan(row.theory)
+
+
 def test_numbers_stand_in_the_panels_with_their_errors(tmp_path):
     drawn = draw(extract(store(tmp_path), Options()))
     _, middle, right = drawn.axes
