@@ -1,11 +1,16 @@
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 # Workers of pytest-xdist share the cores: threads of each would wait for those of the others.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+# Who starts the tests in the background of a shell has them, and all that they start, ignore Ctrl-C; some send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Which vectors the compiler can build, every process that compiles would find out by another one that imports torch; here the
 # compiler is asked once. One that does not know them all, of another kind of machine for instance, is left to be tried as ever.
