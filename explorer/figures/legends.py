@@ -31,7 +31,7 @@ def columns_that_fit(texts: Sequence[str], inches: float) -> int:
     """The most columns of a legend of these texts that are no wider together than so many inches; at least one."""
     font = FontProperties(size=mpl.rcParams["legend.fontsize"])
     unit = font.get_size_in_points()
-    widths = np.array([max(_width(line, font) for line in text.split("\n")) for text in texts])
+    widths = np.array([max(width_of(line, font) for line in text.split("\n")) for text in texts])
     for count in range(min(len(texts), MOST_COLUMNS), 1, -1):
         widest = sum(column.max() for column in np.array_split(widths, count))
         if widest + unit * (count * HANDLE + (count - 1) * BETWEEN + BORDERS) <= inches * POINTS_PER_INCH:
@@ -39,8 +39,8 @@ def columns_that_fit(texts: Sequence[str], inches: float) -> int:
     return 1
 
 
-def _width(text: str, font: FontProperties) -> float:
-    """In points, as the house style sets it."""
+def width_of(text: str, font: FontProperties) -> float:
+    """Of a line of text, in points; 0 for an empty one."""
     return float(TextPath((0, 0), text, prop=font).get_extents().width) if text.strip() else 0.0
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 
 from explorer.analysis import classify
 from explorer.analysis.grid import edges, part
+from explorer.figures.legends import POINTS_PER_INCH, width_of
 from explorer.figures.style import GREY
 
 COEXISTENCE = "coexistence"
 MAJORITY = 0.5
-# Inches that a letter of a name takes; names that do not fit above their stretch are left out.
-LETTER_INCHES = 0.055
+NAME_SIZE = 8.0
 TITLE_PAD, GAP = 15.0, 0.006
 COLUMNS = ["phase", "low", "high"]
 
@@ -74,7 +75,8 @@ def _stretches(phases: pd.Series, along: pd.Series) -> pd.DataFrame:
 
 
 def name_phases(ax: Axes, stretches: pd.DataFrame, inches: float) -> None:
-    """A strip above the axes, which are about so many inches wide; their title moves up to make room.
+    """A strip above the axes, which are about so many inches wide; their title moves up to make room. Names that do not fit above
+    their stretch are left out.
 
     Call it when the limits and the scale of x are set, and the title.
     """
@@ -83,6 +85,7 @@ def name_phases(ax: Axes, stretches: pd.DataFrame, inches: float) -> None:
     ax.set_title(ax.get_title(), pad=TITLE_PAD)
     low, high = ax.get_xlim()
     ax.set_xlim(low, high)
+    font = FontProperties(size=NAME_SIZE, style="italic")
     how, at = ax.get_xscale(), ax.get_xaxis_transform()
     across = (lambda v: np.log(v / low) / np.log(high / low)) if how == "log" else (lambda v: (v - low) / (high - low))
     for phase, begin, end in stretches[COLUMNS].itertuples(index=False):
@@ -94,6 +97,14 @@ def name_phases(ax: Axes, stretches: pd.DataFrame, inches: float) -> None:
         ax.plot(
             ends, [1.02, 1.02], transform=at, color=GREY, linewidth=0.8, clip_on=False, label="_nolegend_", zorder=6
         )
-        if share * inches >= LETTER_INCHES * len(phase):
-            ax.text(part(begin, end, 0.5, how), 1.035, phase, transform=at, ha="center", va="bottom", fontstyle="italic",
-                    fontsize=8, color=GREY)  # fmt: skip
+        if share * inches * POINTS_PER_INCH >= width_of(phase, font):
+            ax.text(
+                part(begin, end, 0.5, how),
+                1.035,
+                phase,
+                transform=at,
+                ha="center",
+                va="bottom",
+                fontproperties=font,
+                color=GREY,
+            )
